@@ -1,7 +1,5 @@
 #include "base/base_time.h"
 
-#include <stdio.h>
-
 #define MS_PER_DAY INT64_C(86400000)
 
 int64_t
@@ -36,6 +34,24 @@ odk_civil_from_days(int64_t days, int64_t *year, int *month, int *day)
     *year = year_of_era + era * 400 + (*month <= 2);
 }
 
+/* Writes value with exactly n digits; returns the place behind them. */
+static char *
+put_digits(char *out, int value, int n)
+{
+    for (int i = n - 1; i >= 0; i--) {
+        out[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return out + n;
+}
+
+static char *
+put_char(char *out, char c)
+{
+    *out = c;
+    return out + 1;
+}
+
 void
 odk_time_format(odk_time_ms at, char out[ODK_TIME_TEXT_MAX])
 {
@@ -51,10 +67,14 @@ odk_time_format(odk_time_ms at, char out[ODK_TIME_TEXT_MAX])
         at >= 0 ? at / MS_PER_DAY : -((-at + MS_PER_DAY - 1) / MS_PER_DAY);
     int64_t ms = at - days * MS_PER_DAY;
     odk_civil_from_days(days, &year, &month, &day);
-    (void)snprintf(out, ODK_TIME_TEXT_MAX,
-                   "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", (int)year, month, day,
-                   (int)(ms / 3600000), (int)(ms / 60000 % 60),
-                   (int)(ms / 1000 % 60), (int)(ms % 1000));
+    char *at_text = put_digits(out, (int)year, 4);
+    at_text = put_digits(put_char(at_text, '-'), month, 2);
+    at_text = put_digits(put_char(at_text, '-'), day, 2);
+    at_text = put_digits(put_char(at_text, 'T'), (int)(ms / 3600000), 2);
+    at_text = put_digits(put_char(at_text, ':'), (int)(ms / 60000 % 60), 2);
+    at_text = put_digits(put_char(at_text, ':'), (int)(ms / 1000 % 60), 2);
+    at_text = put_digits(put_char(at_text, '.'), (int)(ms % 1000), 3);
+    *put_char(at_text, 'Z') = '\0';
 }
 
 /* Reads exactly n digits at *at. */
