@@ -71,12 +71,20 @@ ports_store() {
     printf '%s %s %s\n' "$KAFKA_PORT" "$KAFKA_CONTROLLER_PORT" "$POSTGRES_PORT" >"$RUN/ports"
 }
 
-# ports_choose_free: for a run directory that has none yet.
+# ports_choose_free: those of parts that do not run, where this directory has
+# none yet or somebody else has taken them.
 ports_choose_free() {
-    [ ! -e "$RUN/ports" ] || return 0
-    KAFKA_PORT=$(port_choose)
-    KAFKA_CONTROLLER_PORT=$(port_choose "$KAFKA_PORT")
-    POSTGRES_PORT=$(port_choose "$KAFKA_PORT" "$KAFKA_CONTROLLER_PORT")
+    local known=false
+    [ ! -e "$RUN/ports" ] || known=true
+    if ! kafka_is_running; then
+        $known && port_is_free "$KAFKA_PORT" || KAFKA_PORT=$(port_choose "$POSTGRES_PORT")
+        $known && port_is_free "$KAFKA_CONTROLLER_PORT" ||
+            KAFKA_CONTROLLER_PORT=$(port_choose "$KAFKA_PORT" "$POSTGRES_PORT")
+    fi
+    if ! postgres_is_running; then
+        $known && port_is_free "$POSTGRES_PORT" ||
+            POSTGRES_PORT=$(port_choose "$KAFKA_PORT" "$KAFKA_CONTROLLER_PORT")
+    fi
 }
 
 # The addresses that programs use. ODRADEK_KAFKA and ODRADEK_POSTGRES point to

@@ -51,8 +51,9 @@ kafka_fetch() {
             "Connect to a network (or set up ~/.m2/settings.xml for your mirror) and try again," \
             "or set ODRADEK_KAFKA to the bootstrap servers of an existing Kafka."
     fi
-    kafka_archive "$work/home" "$work/training"
     mv -T -- "$work/home" "$2"
+    # After the move: the archive holds the jars' paths.
+    kafka_archive "$2" "$work/training"
     rm -rf -- "$work"
     say "kafka: jars in $2 ($(seconds_since "$began") s)"
 }
@@ -72,16 +73,17 @@ kafka_archive() {
     port=$(port_choose)
     controller=$(port_choose "$port")
     kafka_properties "$2/data" "$port" "$controller" >"$2/server.properties"
+    # shellcheck disable=SC2030,SC2031
     (
         RUN=$2
         kafka_format "$1" "$2"
-        kafka_begin "$1" "$2" -XX:ArchiveClassesAtExit="$1/kafka.jsa"
+        kafka_begin "$1" "$2" -XX:ArchiveClassesAtExit="$2/kafka.jsa"
         wait_for "$KAFKA_START_SECONDS" kafka_is_ready 0 &&
             kafka_run "$1" org.apache.kafka.tools.TopicCommand \
                 --bootstrap-server "127.0.0.1:$port" --create --topic training >>"$2/kafka.log" 2>&1
         process_end "$2/kafka.pid" 60 TERM
-    ) || true
-    [ -s "$1/kafka.jsa" ] || warn "no class-data archive was made; Kafka will start more slowly"
+    ) && mv -- "$2/kafka.jsa" "$1/kafka.jsa" ||
+        warn "no class-data archive was made; Kafka will start more slowly"
 }
 
 # kafka_properties DATA PORT CONTROLLER-PORT
@@ -95,7 +97,9 @@ kafka_options() {
     KAFKA_OPTIONS=(-XX:+UseSerialGC -Xshare:auto -Dlog4j2.formatMsgNoLookups=true
         "-Dlog4j2.configurationFile=$ROOT/deploy/dev/kafka/log4j2.xml"
         -cp "$(kafka_classpath "$1")")
-    [ ! -s "$1/kafka.jsa" ] || KAFKA_OPTIONS=("-XX:SharedArchiveFile=$1/kafka.jsa" "${KAFKA_OPTIONS[@]}")
+    # A JVM other than the one that made the archive goes without it, in silence.
+    [ ! -s "$1/kafka.jsa" ] ||
+        KAFKA_OPTIONS=("-XX:SharedArchiveFile=$1/kafka.jsa" -Xlog:cds=off,cds+dynamic=off "${KAFKA_OPTIONS[@]}")
 }
 
 # kafka_run HOME CLASS ARGUMENTS…: a tool, in the foreground.
@@ -134,7 +138,7 @@ kafka_begin() {
 # kafka_is_ready OFFSET: says so itself in what it logged since then; true
 # also when it has died, which ends the waiting.
 kafka_is_ready() {
-    tail -c "+$(($1 + 1))" -- "$RUN/kafka.log" 2>/dev/null | grep -q 'Kafka Server started' ||
+    grep -q 'Kafka Server started' < <(tail -c "+$(($1 + 1))" -- "$RUN/kafka.log" 2>/dev/null) ||
         ! kafka_is_running
 }
 

@@ -163,9 +163,9 @@ postgres_up() {
     postgres_place
     offset=$(log_size "$RUN/postgres.log")
     postgres_create "$bin"
-    # After a kill -9 the old server's children need a moment to notice; until
-    # then a new one refuses to start.
-    for tries in 1 2 3 4 5 6 7 8; do
+    # After a kill -9 the old server's children need a moment to notice, and
+    # its own process to be reaped; until then a new one refuses to start.
+    for tries in {1..20}; do
         postgres_begin "$bin"
         if ! wait_for "$POSTGRES_START_SECONDS" postgres_is_ready "$bin"; then
             log_show "$RUN/postgres.log" "$offset"
@@ -176,7 +176,7 @@ postgres_up() {
             say "postgres: ready at 127.0.0.1:$POSTGRES_PORT ($(seconds_since "$began") s)"
             return
         fi
-        tail -n 5 -- "$RUN/postgres.log" | grep -q 'still in use' || break
+        grep -q -e 'still in use' -e 'Is another postmaster' < <(tail -n 5 -- "$RUN/postgres.log") || break
         sleep 0.5
     done
     log_show "$RUN/postgres.log" "$offset"
