@@ -99,7 +99,7 @@ kafka_options() {
         -cp "$(kafka_classpath "$1")")
     # A JVM other than the one that made the archive goes without it, in silence.
     [ ! -s "$1/kafka.jsa" ] ||
-        KAFKA_OPTIONS=("-XX:SharedArchiveFile=$1/kafka.jsa" -Xlog:cds=off,cds+dynamic=off "${KAFKA_OPTIONS[@]}")
+        KAFKA_OPTIONS=("-XX:SharedArchiveFile=$1/kafka.jsa" '-Xlog:cds=off,cds+dynamic=off' "${KAFKA_OPTIONS[@]}")
 }
 
 # kafka_run HOME CLASS ARGUMENTS…: a tool, in the foreground.

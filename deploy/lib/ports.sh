@@ -36,6 +36,7 @@ port_holder() {
 
 # port_choose TAKEN…: a free port below the kernel's range for outgoing
 # connections, and none of those given.
+# shellcheck disable=SC2120
 port_choose() {
     local port tries
     for tries in {1..200}; do
