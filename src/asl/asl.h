@@ -59,7 +59,7 @@ struct asl_error {
                              the caller */
 };
 
-/** "X seconds" style field: a literal or an expression. */
+/** One entry of Retry, with the defaults of the language filled in. */
 struct asl_retrier {
     const struct odk_str *errors; /**< ErrorEquals */
     size_t n_errors;
@@ -146,8 +146,6 @@ struct asl_state {
     int32_t next;  /**< index, -1: End or none */
 
     /* Data flow. NULL values mean the default of the language. */
-    const struct json_path
-        *input_path; /**< used by asl_eval of input_value only */
     const struct asl_value *input_value; /**< InputPath (may be $$… or $var) */
     bool is_input_discarded;             /**< InputPath null */
     const struct asl_value *output_value; /**< OutputPath */
