@@ -145,6 +145,7 @@ postgres_begin() {
         process_begin "$RUN/postgres.pid" "$RUN/postgres.log" "${POSTGRES_AS[@]}" "$1/postgres" \
             -D "$place/data" -c listen_addresses=127.0.0.1 -c "port=$POSTGRES_PORT" \
             -c "unix_socket_directories=${socket:+\"$socket\"}" -c fsync=on -c max_connections=200 \
+            -c shared_buffers=256MB -c min_wal_size=512MB -c max_wal_size=2GB \
             -c timezone=UTC -c log_timezone=UTC -c 'log_line_prefix=%m [%p] %q%u@%d '
     )
 }
