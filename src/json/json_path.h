@@ -1,0 +1,77 @@
+#ifndef JSON_PATH_H
+#define JSON_PATH_H
+
+/*
+ * JSONPath in the dialect of Jayway's JsonPath for Java, which is what the
+ * service runs: its results and its error texts, not those of RFC 9535. A path
+ * is compiled once and is immutable then. `$` and `@` both mean the root that
+ * json_path_eval is given.
+ *
+ * A definite path (only names and single indices) finds exactly one value or
+ * fails; any other finds a list, which may be empty.
+ */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <jansson.h>
+
+#include "base/base.h"
+
+/** Longest text of a path. */
+#define JSON_PATH_BYTES_MAX 65536
+/** Nesting of filters, parentheses and function arguments in a path's text. */
+#define JSON_PATH_NEST_MAX 32
+/** Steps of one path. */
+#define JSON_PATH_STEPS_MAX 512
+/** Values that one evaluation visits: bounds `..` within filters within `..`.
+ */
+#define JSON_PATH_VISITS_MAX 10000000
+/** Values that one evaluation finds. */
+#define JSON_PATH_RESULTS_MAX 1000000
+
+struct json_path;
+
+/** Compiles text (copied), which must begin with `$`. ODK_ESYNTAX with Jayway's
+ * text, ODK_ELIMIT. */
+int json_path_compile(struct odk_str text, struct json_path **out,
+                      struct odk_err *err) ODK_MUST_USE;
+
+/** NULL is allowed. */
+void json_path_free(struct json_path *path);
+
+/** As it was written. */
+struct odk_str json_path_text(const struct json_path *path);
+
+/** Whether the path finds one value or fails, never a list. */
+bool json_path_is_definite(const struct json_path *path);
+
+/** Whether the path can name a place to write: only names and indices ≥ 0. */
+bool json_path_is_reference(const struct json_path *path);
+
+/** Whether the path is `$` alone. */
+bool json_path_is_root(const struct json_path *path);
+
+/**
+ * Finds what the path names under root. *out is a new reference to the value
+ * itself, or to a new list of shared values. ODK_ENOTFOUND with Jayway's text
+ * ("No results for path: $['a']['b']", "Missing property in path $['a']"),
+ * ODK_EINVAL where Jayway refuses the path for this document (a function of an
+ * empty array), ODK_ELIMIT. err may be NULL; a caller that only asks whether
+ * something is there saves the text.
+ */
+int json_path_eval(const struct json_path *path, json_t *root, json_t **out,
+                   struct odk_err *err) ODK_MUST_USE;
+
+/**
+ * A document that equals root but holds value where the reference path points;
+ * it shares everything that is not on the way. Objects that are missing are
+ * made; a value that is no object gives way to one, unless an index asks for an
+ * element of it. An index may replace an element or append behind the last.
+ * *out is a new reference; root and value are borrowed. ODK_EINVAL when the
+ * path does not fit the document; the path must be a reference path.
+ */
+int json_path_set(const struct json_path *path, json_t *root, json_t *value,
+                  json_t **out, struct odk_err *err) ODK_MUST_USE;
+
+#endif
