@@ -12,6 +12,7 @@
 #include "base/base_digest.h"
 #include "base/base_err.h"
 #include "base/base_hash.h"
+#include "base/base_log.h"
 #include "base/base_map.h"
 #include "base/base_rand.h"
 #include "base/base_str.h"
