@@ -84,9 +84,11 @@ cache_dir() {
 # Makes tools that keep files under HOME work where HOME is unset or closed.
 settle_home() {
     if [ -z "${HOME:-}" ] || [ ! -w "${HOME:-/nonexistent}" ]; then
-        HOME=$(cache_dir)/home
+        # Fixed before HOME changes, or the cache would move into it.
+        ODRADEK_CACHE_DIR=$(cache_dir)
+        HOME=$ODRADEK_CACHE_DIR/home
         mkdir -p "$HOME"
-        export HOME
+        export HOME ODRADEK_CACHE_DIR
     fi
 }
 

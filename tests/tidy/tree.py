@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 
 Finding = collections.namedtuple("Finding", "path line rule text")
@@ -51,8 +52,8 @@ class Tree:
         return rooms, headers
 
     def files(self, *patterns, under=""):
-        """Paths relative to the root, of git where it is one: what is ignored
-        there is no part of the project."""
+        """Paths relative to the root; as git lists them where it can: what is
+        ignored there is no part of the project."""
         if self._files is None:
             self._files = self._git_files() or self._walk()
         for path in self._files:
@@ -61,7 +62,7 @@ class Tree:
                     yield path
 
     def _git_files(self):
-        if not os.path.exists(os.path.join(self.root, ".git")):
+        if not os.path.exists(os.path.join(self.root, ".git")) or not shutil.which("git"):
             return None
         command = ["git", "-c", "safe.directory=*", "-C", self.root, "ls-files", "-z",
                    "--cached", "--others", "--exclude-standard"]
@@ -70,7 +71,8 @@ class Tree:
 
     def _walk(self):
         found = []
-        for directory, _, names in os.walk(self.root):
+        for directory, folders, names in os.walk(self.root):
+            folders[:] = [f for f in folders if f not in (".git", ".run", "build", "__pycache__")]
             found += [os.path.relpath(os.path.join(directory, n), self.root) for n in names]
         return sorted(found)
 
