@@ -2,14 +2,7 @@
 # shellcheck shell=bash
 
 as_root() {
-    if is_root; then
-        "$@"
-    elif have sudo; then
-        sudo "$@"
-    else
-        die "root is needed for: $*" \
-            "Run this script as root, or install sudo, or have it installed for you."
-    fi
+    if is_root; then "$@"; else sudo "$@"; fi
 }
 
 apt_quiet() {
@@ -36,6 +29,8 @@ apt_prepare_postgresql() {
 apt_install() {
     have apt-get || die "apt-get is not here: these scripts install packages on Debian 12" \
         "Install by hand what corresponds to: $*"
+    is_root || have sudo || die "root is needed to install packages, and there is no sudo" \
+        "Have root run: apt-get install --no-install-recommends $*"
     apt_quiet update
     case " $* " in
     *' postgresql '*) apt_prepare_postgresql ;;
