@@ -7,8 +7,8 @@
 
 #define CODEC_MAGIC              0x636f6463u
 #define SCHEMAS_MAX_DEFAULT      1024u
-#define SCHEMA_BYTES_MAX_DEFAULT (256u * 1024)
-#define RESOLVED_BYTES_DEFAULT   (16u * 1024 * 1024)
+#define SCHEMA_BYTES_MAX_DEFAULT ((size_t)256 * 1024)
+#define RESOLVED_BYTES_DEFAULT   ((size_t)16 * 1024 * 1024)
 /** A shape's memory for a byte of schema text, generously. */
 #define ARENA_BYTES_FACTOR 64u
 

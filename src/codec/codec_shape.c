@@ -31,6 +31,9 @@ put_quoted(struct odk_buf *out, struct odk_str text)
     odk_buf_put_char(out, '"');
 }
 
+/* Recursion follows the shape, a finite tree of at most CODEC_DEPTH_MAX levels.
+ * NOLINTBEGIN(misc-no-recursion) */
+
 static void put_shape(struct canonical *to, const struct codec_shape *shape,
                       unsigned depth);
 
@@ -86,7 +89,6 @@ put_named(struct canonical *to, const struct codec_shape *shape, unsigned depth)
     odk_buf_put_char(to->out, '}');
 }
 
-/* Depth is bounded: shapes are finite trees of at most CODEC_DEPTH_MAX. */
 static void
 put_shape(struct canonical *to, const struct codec_shape *shape, unsigned depth)
 {
@@ -120,6 +122,8 @@ put_shape(struct canonical *to, const struct codec_shape *shape, unsigned depth)
         break;
     }
 }
+
+/* NOLINTEND(misc-no-recursion) */
 
 void
 codec_shape_canonical(const struct codec_shape *shape, struct odk_buf *out)

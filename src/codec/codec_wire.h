@@ -61,7 +61,10 @@ struct odk_str codec_read_string(struct codec_reader *in);
 /** n bytes, borrowed; NULL when there are not so many. */
 const uint8_t *codec_read_raw(struct codec_reader *in, size_t n);
 
+/** A number of 32 bits, which Avro encodes as it does those of 64. */
 int32_t codec_read_int(struct codec_reader *in);
+
+/** Eight bytes, little-endian IEEE 754. */
 double codec_read_double(struct codec_reader *in);
 
 /** The header of an array's block: its count, 0 at the end. *stop is where it

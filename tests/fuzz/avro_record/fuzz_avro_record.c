@@ -12,10 +12,11 @@
 #include "codec/codec.h"
 #include "codec/codec_shape.h"
 
-#define ARENA_BYTES    (4u * 1024 * 1024)
-#define RESOLVED_BYTES (1024u * 1024)
+#define ARENA_BYTES    ((size_t)4 * 1024 * 1024)
+#define RESOLVED_BYTES ((size_t)1024 * 1024)
 #define RESOLVE_BIT    0x80
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's word */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* Encodes what was decoded, decodes that, and encodes again. */

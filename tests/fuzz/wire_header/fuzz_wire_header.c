@@ -10,8 +10,8 @@
 #include "base/base.h"
 #include "codec/codec.h"
 
-#define ARENA_BYTES    (4u * 1024 * 1024)
-#define RESOLVED_BYTES (1024u * 1024)
+#define ARENA_BYTES    ((size_t)4 * 1024 * 1024)
+#define RESOLVED_BYTES ((size_t)1024 * 1024)
 #define FOREIGN_ID     100
 
 static const char foreign_schema[] =
@@ -31,6 +31,7 @@ static const char foreign_schema[] =
     "\"symbols\":[\"UNKNOWN\",\"PARTIAL\",\"NONE\"]}},"
     "{\"name\":\"token\",\"type\":\"string\"}]}";
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's word */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct codec *

@@ -416,6 +416,9 @@ symbols_are_matched_by_name(void **state)
 static void
 schemas_that_cannot_be_ours_are_refused(void **state)
 {
+    static const char self[] =
+        "{\"type\":\"record\",\"name\":\"TaskFailed\",\"fields\":"
+        "[{\"name\":\"x\",\"type\":[\"null\",\"TaskFailed\"]}]}";
     static const char *const schemas[] = {
         "",
         "not json",
@@ -423,8 +426,7 @@ schemas_that_cannot_be_ours_are_refused(void **state)
         "{\"type\":\"record\",\"name\":\"Other\",\"fields\":[]}",
         "{\"type\":\"record\",\"name\":\"Task\",\"fields\":[]}",
         "{\"type\":\"enum\",\"name\":\"Task\",\"symbols\":[\"A\"]}",
-        "{\"type\":\"record\",\"name\":\"TaskFailed\",\"fields\":"
-        "[{\"name\":\"x\",\"type\":[\"null\",\"TaskFailed\"]}]}",
+        self,
     };
     struct fixture *f = *state;
 

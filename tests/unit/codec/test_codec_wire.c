@@ -15,7 +15,7 @@
 #include "codec/codec_wire.h"
 #include "codec_samples.h"
 
-#define ARENA_BYTES (1024u * 1024)
+#define ARENA_BYTES ((size_t)1024 * 1024)
 #define MUTATIONS   20000
 
 struct fixture {
@@ -54,8 +54,8 @@ decode_exact(struct fixture *f, enum codec_kind kind, struct odk_str bytes)
     struct codec_record record;
     char *copy = malloc(bytes.len + (bytes.len == 0));
 
-    assert_non_null(copy);
-    if (bytes.len) {
+    odk_assert(copy);
+    if (bytes.ptr) {
         memcpy(copy, bytes.ptr, bytes.len);
     }
     odk_arena_reset(&f->arena);
