@@ -6,10 +6,14 @@
 
 #include "base/base_assert.h"
 
+/* Blocks grow with the arena: a compiled expression holds some hundred bytes,
+ * a tick's arena many thousand. */
 #if defined(__SANITIZE_ADDRESS__)
-#define ARENA_BLOCK_BYTES 1u
+#define ARENA_BLOCK_BYTES_MIN 1u
+#define ARENA_BLOCK_BYTES_MAX 1u
 #else
-#define ARENA_BLOCK_BYTES 16384u
+#define ARENA_BLOCK_BYTES_MIN 256u
+#define ARENA_BLOCK_BYTES_MAX 16384u
 #endif
 
 struct odk_arena_block {
@@ -44,7 +48,8 @@ odk_arena_reset(struct odk_arena *arena)
 {
     struct odk_arena_block *keep = arena->blocks;
 
-    if (!keep || keep->size != ARENA_BLOCK_BYTES || ARENA_BLOCK_BYTES == 1) {
+    if (!keep || keep->size > ARENA_BLOCK_BYTES_MAX ||
+        ARENA_BLOCK_BYTES_MAX == 1) {
         odk_arena_release(arena);
         return;
     }
@@ -58,7 +63,17 @@ odk_arena_reset(struct odk_arena *arena)
 static struct odk_arena_block *
 arena_grow(struct odk_arena *arena, size_t size)
 {
-    size_t bytes = size > ARENA_BLOCK_BYTES ? size : ARENA_BLOCK_BYTES;
+    size_t bytes = arena->used_bytes;
+
+    if (bytes < ARENA_BLOCK_BYTES_MIN) {
+        bytes = ARENA_BLOCK_BYTES_MIN;
+    }
+    if (bytes > ARENA_BLOCK_BYTES_MAX) {
+        bytes = ARENA_BLOCK_BYTES_MAX;
+    }
+    if (bytes < size) {
+        bytes = size;
+    }
     struct odk_arena_block *block = malloc(sizeof(*block) + bytes);
 
     if (!block) {
