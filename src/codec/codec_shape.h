@@ -91,8 +91,9 @@ int codec_shape_match(const struct codec_shape *writer,
                       const struct codec_shape *reader,
                       struct odk_err *err) ODK_MUST_USE;
 
-/** Rewrites bytes of writer as bytes of reader. ODK_EINVAL when they are no
- * record of writer or hold what reader cannot take; ODK_ELIMIT at out's cap. */
+/** Rewrites bytes of writer as bytes of reader, which codec_shape_match must
+ * have found to fit. ODK_EINVAL when they are no record of writer or hold what
+ * reader cannot take; ODK_ELIMIT at out's cap. */
 int codec_shape_resolve(const struct codec_shape *writer,
                         const struct codec_shape *reader, struct odk_str bytes,
                         struct odk_buf *out, struct odk_err *err) ODK_MUST_USE;

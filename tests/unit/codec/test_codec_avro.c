@@ -19,6 +19,7 @@
 #include "codec/codec_shape.h"
 
 #define RECORDS_PER_KIND 500
+#define FOREIGN_PER_KIND 100
 #define RECORD_BYTES_MAX 65536
 #define TEXT_MAX         200
 
@@ -279,6 +280,125 @@ every_kind_equals_avro_c_byte_for_byte(void **state)
                  CODEC_KINDS * RECORDS_PER_KIND);
 }
 
+/* --- resolution ------------------------------------------------------------
+ */
+
+/* The schema of a writer that is unlike ours where avro-c can follow: fields in
+ * the opposite order, and one that we do not have. */
+static avro_schema_t
+make_foreign(avro_schema_t ours)
+{
+    static const char extra_json[] =
+        "{\"type\":\"array\",\"items\":[\"null\",{\"type\":\"record\","
+        "\"name\":\"Extra\",\"fields\":[{\"name\":\"a\",\"type\":\"string\"},"
+        "{\"name\":\"b\",\"type\":\"boolean\"}]}]}";
+    avro_schema_t foreign = avro_schema_record(avro_schema_name(ours), "shop");
+    avro_schema_t extra = NULL;
+
+    assert_int_equal(avro_schema_from_json_literal(extra_json, &extra), 0);
+    assert_int_equal(
+        avro_schema_record_field_append(foreign, "extra_field", extra), 0);
+    (void)avro_schema_decref(extra);
+    for (size_t i = avro_schema_record_size(ours); i > 0; i--) {
+        assert_int_equal(
+            avro_schema_record_field_append(
+                foreign, avro_schema_record_field_name(ours, (int)i - 1),
+                avro_schema_record_field_get_by_index(ours, (int)i - 1)),
+            0);
+    }
+    return foreign;
+}
+
+static uint64_t
+add_foreign(struct fixture *f, struct codec *codec, avro_schema_t foreign)
+{
+    avro_writer_t writer = avro_writer_memory(f->bytes, sizeof(f->bytes));
+    uint64_t fingerprint = 0;
+    struct odk_err err = {0};
+
+    assert_int_equal(avro_schema_to_json(foreign, writer), 0);
+    struct odk_str json = odk_str_n(f->bytes, (size_t)avro_writer_tell(writer));
+    if (codec_add_writer_schema(codec, json, &fingerprint, &err) < 0) {
+        fail_msg("%s", err.message);
+    }
+    avro_writer_free(writer);
+    return fingerprint;
+}
+
+/* avro-c's resolution of f->bytes, as bytes of our schema in f->bytes. */
+static size_t
+resolve_with_avro(struct fixture *f, size_t len, avro_schema_t foreign,
+                  avro_schema_t ours)
+{
+    avro_value_iface_t *resolver = avro_resolved_writer_new(foreign, ours);
+    avro_value_iface_t *iface = avro_generic_class_from_schema(ours);
+    avro_value_t value = {0};
+    avro_value_t resolved = {0};
+
+    assert_non_null(resolver);
+    assert_int_equal(avro_generic_value_new(iface, &value), 0);
+    assert_int_equal(avro_resolved_writer_new_value(resolver, &resolved), 0);
+    avro_resolved_writer_set_dest(&resolved, &value);
+    read_with_avro(odk_str_n(f->bytes, len), &resolved);
+    size_t out = write_with_avro(f, &value);
+    avro_value_decref(&resolved);
+    avro_value_decref(&value);
+    avro_value_iface_decref(resolver);
+    avro_value_iface_decref(iface);
+    return out;
+}
+
+static void
+check_foreign(struct fixture *f, struct codec *codec, uint64_t fingerprint,
+              avro_schema_t foreign, avro_schema_t ours)
+{
+    avro_value_iface_t *iface = avro_generic_class_from_schema(foreign);
+    avro_value_t value = {0};
+    struct codec_record record;
+    struct odk_err err = {0};
+
+    assert_int_equal(avro_generic_value_new(iface, &value), 0);
+    fill(&f->rand, &value);
+    size_t len = write_with_avro(f, &value);
+    odk_buf_clear(&f->buf);
+    odk_buf_put(&f->buf, "\xC3\x01", 2);
+    odk_buf_put(&f->buf, &fingerprint, sizeof(fingerprint));
+    odk_buf_put(&f->buf, f->bytes, len);
+    if (codec_decode(codec, odk_buf_str(&f->buf), &f->arena, &record, &err)) {
+        fail_msg("%s", err.message);
+    }
+    len = resolve_with_avro(f, len, foreign, ours);
+    odk_buf_clear(&f->buf);
+    codec_kind_table[record.kind].encode(&record.start_workflow, &f->buf);
+    assert_int_equal(f->buf.len, len);
+    assert_memory_equal(f->buf.ptr, f->bytes, len);
+    avro_value_decref(&value);
+    avro_value_iface_decref(iface);
+    odk_arena_reset(&f->arena);
+}
+
+static void
+foreign_records_resolve_as_in_avro_c(void **state)
+{
+    struct fixture *f = *state;
+    struct codec *codec = codec_new(NULL);
+
+    for (int kind = 0; kind < CODEC_KINDS; kind++) {
+        struct odk_str json = codec_schema_json((enum codec_kind)kind);
+        avro_schema_t ours = NULL;
+        assert_int_equal(
+            avro_schema_from_json_length(json.ptr, json.len, &ours), 0);
+        avro_schema_t foreign = make_foreign(ours);
+        uint64_t fingerprint = add_foreign(f, codec, foreign);
+        for (int i = 0; i < FOREIGN_PER_KIND; i++) {
+            check_foreign(f, codec, fingerprint, foreign, ours);
+        }
+        (void)avro_schema_decref(foreign);
+        (void)avro_schema_decref(ours);
+    }
+    codec_free(codec);
+}
+
 static void
 sizes_are_what_is_written(void **state)
 {
@@ -303,6 +423,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_kind_equals_avro_c_byte_for_byte),
+        cmocka_unit_test(foreign_records_resolve_as_in_avro_c),
         cmocka_unit_test(sizes_are_what_is_written),
     };
 
