@@ -1,0 +1,327 @@
+#include <stdlib.h>
+
+#include "lane/lane_priv.h"
+
+/*
+ * Which numbers of a shard the broker has. Numbers are dense, acks come in any
+ * order over partitions:
+ *
+ *      acked                     outbox_seq
+ *   ─────┴──[1][0][1][1][0]…[0]──────┴─────      ack_bits, a ring of flags
+ *
+ * `acked` is the last number of the longest acknowledged prefix: what may be
+ * deleted from the outbox.
+ */
+
+#define ACK_BITS_MIN 4096u
+/* Rows of the outbox read at a time when publishing again. */
+#define REPUBLISH_BYTES (4u << 20)
+/* A producer that takes nothing for so long is replaced. */
+#define SEND_WAIT_MS 30000
+
+static bool
+bit_get(const struct lane_shard *shard, uint64_t seq)
+{
+    uint64_t index = seq & (shard->ack_bits_max - 1);
+
+    return shard->ack_bits[index / 64] >> (index % 64) & 1;
+}
+
+static void
+bit_put(struct lane_shard *shard, uint64_t seq, bool value)
+{
+    uint64_t index = seq & (shard->ack_bits_max - 1);
+    uint64_t mask = UINT64_C(1) << (index % 64);
+
+    if (value) {
+        shard->ack_bits[index / 64] |= mask;
+    } else {
+        shard->ack_bits[index / 64] &= ~mask;
+    }
+}
+
+void
+lane_ack_init(struct lane_shard *shard)
+{
+    free(shard->ack_bits);
+    shard->ack_bits_max = ACK_BITS_MIN;
+    shard->ack_bits = calloc(shard->ack_bits_max / 64, sizeof(uint64_t));
+    if (!shard->ack_bits) {
+        odk_out_of_memory();
+    }
+    shard->acked = shard->row.published;
+}
+
+/* The ring must hold every number between acked and the last one given out. */
+static void
+ring_grow(struct lane_shard *shard, uint64_t seq)
+{
+    struct lane_shard old = *shard;
+
+    if (seq - shard->acked < shard->ack_bits_max) {
+        return;
+    }
+    while (seq - shard->acked >= shard->ack_bits_max) {
+        shard->ack_bits_max *= 2;
+    }
+    shard->ack_bits = calloc(shard->ack_bits_max / 64, sizeof(uint64_t));
+    if (!shard->ack_bits) {
+        odk_out_of_memory();
+    }
+    for (uint64_t i = 1; i < old.ack_bits_max; i++) {
+        bit_put(shard, old.acked + i, bit_get(&old, old.acked + i));
+    }
+    free(old.ack_bits);
+}
+
+void
+lane_ack_mark(struct lane_shard *shard, uint64_t seq)
+{
+    if (seq <= shard->acked || seq > shard->row.outbox_seq) {
+        return; /* of an ownership before this one */
+    }
+    ring_grow(shard, seq);
+    bit_put(shard, seq, true);
+    while (shard->acked < shard->row.outbox_seq &&
+           bit_get(shard, shard->acked + 1)) {
+        shard->acked++;
+        bit_put(shard, shard->acked, false);
+    }
+}
+
+void
+lane_acks(struct lane *lane, const struct bus_batch *polled)
+{
+    bool is_moved = false;
+
+    for (size_t i = 0; i < polled->n_acks; i++) {
+        const struct bus_ack *ack = &polled->acks[i];
+        struct lane_shard *shard = lane_shard_find(lane, ack->shard);
+        if (!shard || shard->state != LANE_SHARD_OWNED) {
+            continue;
+        }
+        if (ack->code == 0) {
+            lane_ack_mark(shard, ack->seq);
+            is_moved = true;
+        } else {
+            struct bus_ack *failed =
+                lane_vec_push(&lane->failed, sizeof(*failed));
+            *failed = *ack;
+        }
+    }
+    if (is_moved && lane->flush_at == 0) {
+        lane->flush_at = lane_monotonic(lane) + 1000;
+    }
+}
+
+/* Messages that arrive while the producer is full are dropped here and fetched
+ * again: rewinds the shard. */
+static int
+wait_for_room(struct lane *lane, struct odk_err *err)
+{
+    struct bus_batch polled = {0};
+    int rc = bus_poll(&lane->bus, 100, &polled, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    lane_poll_aside(lane, &polled);
+    if (polled.is_producer_fatal) {
+        return odk_err_set(err, ODK_EFATAL,
+                           "the producer was given up by the broker");
+    }
+    return 0;
+}
+
+int
+lane_send(struct lane *lane, int32_t shard, const struct store_output *output,
+          struct odk_err *err)
+{
+    struct bus_header headers[64];
+    struct bus_record record = {.shard = shard,
+                                .seq = output->seq,
+                                .topic = output->topic,
+                                .partition = output->partition,
+                                .key = output->key,
+                                .value = output->value,
+                                .headers = headers};
+    odk_dur_ms give_up_at = lane_monotonic(lane) + SEND_WAIT_MS;
+
+    record.n_headers =
+        lane_headers_unpack(output->headers, headers, ODK_ARRAY_LEN(headers));
+    int rc = bus_send(&lane->bus, &record, err);
+    while (rc == ODK_EAGAIN && lane_monotonic(lane) < give_up_at) {
+        rc = wait_for_room(lane, err);
+        if (rc == 0) {
+            rc = bus_send(&lane->bus, &record, err);
+        }
+    }
+    if (rc != 0 && rc != ODK_EAGAIN && rc != ODK_EFATAL &&
+        odk_err_class(rc) == ODK_CLASS_REJECT) {
+        struct bus_ack *failed = lane_vec_push(&lane->failed, sizeof(*failed));
+        *failed =
+            (struct bus_ack){.shard = shard, .seq = output->seq, .code = rc};
+        return 0; /* this one only: it is parked, the others go on */
+    }
+    return rc;
+}
+
+int
+lane_republish(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
+{
+    uint64_t after = shard->acked;
+    int rc = 0;
+
+    while (rc == 0 && after < shard->row.outbox_seq) {
+        struct odk_arena arena;
+        const struct store_output *outputs = NULL;
+        size_t n = 0;
+
+        odk_arena_init(&arena, 0);
+        rc = store_unpublished(&lane->store, shard->id, after, REPUBLISH_BYTES,
+                               &arena, &outputs, &n, err);
+        for (size_t i = 0; rc == 0 && i < n; i++) {
+            /* A number without a row was void or parked. */
+            for (after++; after < outputs[i].seq; after++) {
+                lane_ack_mark(shard, after);
+            }
+            rc = lane_send(lane, shard->id, &outputs[i], err);
+            lane->stats.republished++;
+        }
+        odk_arena_release(&arena);
+        if (rc == 0 && n == 0) {
+            for (after++; after <= shard->row.outbox_seq; after++) {
+                lane_ack_mark(shard, after);
+            }
+        }
+    }
+    return rc;
+}
+
+/* ---- outputs that no topic takes
+ * ------------------------------------------------------------------- */
+
+static bool
+is_never_parked(struct odk_str topic)
+{
+    return odk_str_is(topic, LANE_TOPIC_HISTORY) ||
+           odk_str_is(topic, LANE_TOPIC_COMMANDS);
+}
+
+/* Moves one refused output from the outbox to the parked ones, in the batch. */
+static int
+park(struct lane *lane, const struct bus_ack *failed, struct odk_err *err)
+{
+    struct lane_shard *shard = lane_shard_find(lane, failed->shard);
+    const struct store_output *outputs = NULL;
+    size_t n = 0;
+
+    if (!shard || shard->state != LANE_SHARD_OWNED ||
+        failed->seq <= shard->acked) {
+        return 0;
+    }
+    int rc = store_unpublished(&lane->store, shard->id, failed->seq - 1, 1,
+                               &lane->arena, &outputs, &n, err);
+    if (rc != 0 || n == 0 || outputs[0].seq != failed->seq) {
+        return rc;
+    }
+    lane_log(lane, ODK_LOG_ERROR, "output.parked",
+             "shard %d, number %llu to %.*s/%d: %s; it is parked", shard->id,
+             (unsigned long long)failed->seq, ODK_STR_ARG(outputs[0].topic),
+             outputs[0].partition, odk_err_text(failed->code));
+    if (is_never_parked(outputs[0].topic)) {
+        lane_shard_quarantine(lane, shard,
+                              "the broker refuses a record of odradek.history "
+                              "or odradek.commands");
+        return 0;
+    }
+    struct store_parked_write *write =
+        lane_vec_push(&lane->batch.parked, sizeof(*write));
+    *write = (struct store_parked_write){shard->id, outputs[0],
+                                         odk_str(odk_err_text(failed->code))};
+    lane->stats.parked++;
+    return 0;
+}
+
+static void
+flush_move(struct lane *lane, struct lane_shard *shard)
+{
+    struct store_shard_move *move =
+        lane_vec_push(&lane->batch.shards, sizeof(*move));
+
+    *move =
+        (struct store_shard_move){.shard = shard->id,
+                                  .fence = shard->row.fence,
+                                  .batch_expected = shard->row.batch,
+                                  .next_command = shard->row.next_command,
+                                  .next_result = shard->row.next_result,
+                                  .outbox_seq = shard->row.outbox_seq,
+                                  .published = shard->acked,
+                                  .published_from = shard->published_written,
+                                  .history_offset = shard->row.history_offset,
+                                  .clock = lane_shard_now(lane, shard)};
+}
+
+static void
+flushed(struct lane *lane)
+{
+    const struct store_shard_move *moves = lane->batch.shards.items;
+    const struct store_parked_write *parked = lane->batch.parked.items;
+
+    for (size_t i = 0; i < lane->batch.shards.n; i++) {
+        struct lane_shard *shard = lane_shard_find(lane, moves[i].shard);
+        shard->row.batch++;
+        shard->row.clock = moves[i].clock;
+        shard->clock_read_at = lane_monotonic(lane);
+        shard->published_written = moves[i].published;
+    }
+    for (size_t i = 0; i < lane->batch.parked.n; i++) {
+        lane_ack_mark(lane_shard_find(lane, parked[i].shard),
+                      parked[i].output.seq);
+    }
+    lane->failed.n = 0;
+}
+
+static bool
+has_failed(const struct lane *lane, int32_t shard)
+{
+    const struct bus_ack *failed = lane->failed.items;
+
+    for (size_t i = 0; i < lane->failed.n; i++) {
+        if (failed[i].shard == shard) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int
+lane_flush_published(struct lane *lane, struct odk_err *err)
+{
+    const struct bus_ack *failed = lane->failed.items;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < lane->failed.n; i++) {
+        rc = park(lane, &failed[i], err);
+    }
+    for (struct lane_shard *shard = lane->shards; rc == 0 && shard;
+         shard = shard->next) {
+        if (shard->state == LANE_SHARD_OWNED &&
+            (shard->acked > shard->published_written ||
+             has_failed(lane, shard->id))) {
+            flush_move(lane, shard);
+        }
+    }
+    if (rc == 0 && lane->batch.shards.n > 0) {
+        struct store_batch batch = {.shards = lane->batch.shards.items,
+                                    .n_shards = lane->batch.shards.n,
+                                    .parked = lane->batch.parked.items,
+                                    .n_parked = lane->batch.parked.n};
+        rc = store_commit(&lane->store, &batch, err);
+        if (rc == 0) {
+            flushed(lane);
+        }
+    }
+    lane_batch_clear(&lane->batch);
+    return rc;
+}

@@ -1,0 +1,348 @@
+#include <stdio.h>
+
+#include "lane/lane_priv.h"
+
+/* Limits of names on the topics. */
+#define NAMESPACE_BYTES_MAX   128u
+#define WORKFLOW_ID_BYTES_MAX 512u
+#define REQUEST_ID_BYTES_MAX  256u
+
+void
+lane_input_bad(struct lane_input *input, const char *code, const char *fmt, ...)
+{
+    va_list args;
+
+    input->kind = LANE_INPUT_BAD;
+    input->bad_code = code;
+    va_start(args, fmt);
+    (void)vsnprintf(input->bad_text, sizeof(input->bad_text), fmt, args);
+    va_end(args);
+}
+
+void
+lane_input_timer(struct lane_shard *shard, struct lane_timer *timer,
+                 struct lane_input *out)
+{
+    *out = (struct lane_input){
+        .kind = LANE_INPUT_TIMER, .shard = shard, .timer = timer};
+    out->has_run_id = true;
+    out->run_id = timer->timer.run_id;
+    out->seed = odk_hash64(odk_str_n(timer->key, sizeof(timer->key)), 1);
+}
+
+/* What every record says of its target, by kind. */
+struct target {
+    struct odk_str namespace_;
+    struct odk_str workflow_id;
+    struct odk_str run_id;
+    struct odk_str request_id;
+    const struct codec_reply_to *reply;
+    const struct codec_source *source;
+    struct odk_str token;
+};
+
+#define TARGET_COMMAND(r)                                                      \
+    ((struct target){(r).namespace,                                            \
+                     (r).workflow_id,                                          \
+                     (r).run_id,                                               \
+                     (r).request_id,                                           \
+                     (r).has_reply ? &(r).reply : NULL,                        \
+                     (r).has_source ? &(r).source : NULL,                      \
+                     {0}})
+#define TARGET_RESULT(r)                                                       \
+    ((struct target){(r).namespace,                                            \
+                     (r).workflow_id,                                          \
+                     (r).run_id,                                               \
+                     {0},                                                      \
+                     NULL,                                                     \
+                     NULL,                                                     \
+                     (r).token})
+
+/* False: no kind that comes in on commands or results. */
+static bool
+target_of(const struct codec_record *record, struct target *out)
+{
+    const struct codec_start_workflow *start = &record->start_workflow;
+
+    switch (record->kind) {
+    case CODEC_START_WORKFLOW:
+        *out = (struct target){start->namespace,
+                               start->workflow_id,
+                               {0},
+                               start->request_id,
+                               start->has_reply ? &start->reply : NULL,
+                               start->has_source ? &start->source : NULL,
+                               {0}};
+        return true;
+    case CODEC_SIGNAL_WORKFLOW:
+        *out = TARGET_COMMAND(record->signal_workflow);
+        return true;
+    case CODEC_CANCEL_WORKFLOW:
+        *out = TARGET_COMMAND(record->cancel_workflow);
+        return true;
+    case CODEC_TERMINATE_WORKFLOW:
+        *out = TARGET_COMMAND(record->terminate_workflow);
+        return true;
+    case CODEC_RESOLVE_COMPENSATION:
+        *out = TARGET_COMMAND(record->resolve_compensation);
+        return true;
+    case CODEC_TASK_STARTED:
+        *out = TARGET_RESULT(record->task_started);
+        return true;
+    case CODEC_TASK_SUCCEEDED:
+        *out = TARGET_RESULT(record->task_succeeded);
+        return true;
+    case CODEC_TASK_FAILED:
+        *out = TARGET_RESULT(record->task_failed);
+        return true;
+    case CODEC_TASK_HEARTBEAT:
+        *out = TARGET_RESULT(record->task_heartbeat);
+        return true;
+    case CODEC_BINDING_PUBLISHED:
+    case CODEC_CANCEL_TASK:
+    case CODEC_DEFINITION_PUBLISHED:
+    case CODEC_FORWARDED_RECORD:
+    case CODEC_HISTORY_RECORD:
+    case CODEC_REPLY:
+    case CODEC_SHARD_PROGRESS:
+    case CODEC_TASK:
+        return false;
+    }
+    return false;
+}
+
+/* The frame of the record: key and size, before anything is decoded. */
+static bool
+frame_is_good(struct lane *lane, const struct bus_message *message,
+              struct lane_input *out)
+{
+    if (!message->value.ptr) {
+        lane_input_bad(
+            out, "Tombstone",
+            "the record has no value; commands and results are never deleted");
+        return false;
+    }
+    if (!message->key.ptr || message->key.len == 0) {
+        lane_input_bad(out, "NoKey",
+                       "the record has no key; send it with the key "
+                       "namespace/workflow_id");
+        return false;
+    }
+    if (!odk_str_is_utf8(message->key)) {
+        lane_input_bad(
+            out, "KeyNotUtf8",
+            "the record's key is not UTF-8; use namespace/workflow_id");
+        return false;
+    }
+    if (message->value.len > lane->options.input_bytes_max) {
+        lane_input_bad(out, "TooLarge",
+                       "the record has %zu bytes, at most %zu are taken; pass "
+                       "large data by reference",
+                       message->value.len, lane->options.input_bytes_max);
+        return false;
+    }
+    return true;
+}
+
+static bool
+decode(struct lane *lane, struct odk_str value, struct lane_input *out)
+{
+    struct odk_err err = {0};
+    int rc = codec_decode(lane->options.codec, value, &lane->arena,
+                          &out->record, &err);
+
+    if (rc == 0) {
+        return true;
+    }
+    const char *code = rc == ODK_ESYNTAX   ? "BadMagic"
+                       : rc == ODK_ESCHEMA ? "UnknownSchema"
+                                           : "Undecodable";
+    lane_input_bad(out, code, "%s", err.message);
+    return false;
+}
+
+static void
+set_source(struct lane_input *out, const struct codec_source *source)
+{
+    out->has_source = true;
+    out->source = *source;
+    out->seed = odk_hash64(source->name, (uint64_t)source->seq + 1);
+}
+
+/* Takes a forwarded record out of its envelope. */
+static bool
+unwrap(struct lane *lane, struct lane_input *out)
+{
+    struct codec_forwarded_record envelope = out->record.forwarded_record;
+
+    if (!decode(lane, envelope.record, out)) {
+        return false;
+    }
+    set_source(out, &envelope.source);
+    out->timestamp = envelope.timestamp;
+    return true;
+}
+
+static bool
+target_is_good(const struct target *target, struct lane_input *out)
+{
+    struct odk_str key = out->workflow_key;
+
+    if (target->namespace_.len == 0 ||
+        target->namespace_.len > NAMESPACE_BYTES_MAX ||
+        odk_str_find(target->namespace_, '/') >= 0) {
+        lane_input_bad(out, "BadNamespace",
+                       "a namespace has 1 to %u bytes and no slash",
+                       NAMESPACE_BYTES_MAX);
+        return false;
+    }
+    if (target->workflow_id.len == 0 ||
+        target->workflow_id.len > WORKFLOW_ID_BYTES_MAX ||
+        memchr(target->workflow_id.ptr, '\0', target->workflow_id.len)) {
+        lane_input_bad(out, "BadWorkflowId",
+                       "a workflow id has 1 to %u bytes and no NUL",
+                       WORKFLOW_ID_BYTES_MAX);
+        return false;
+    }
+    size_t at = target->namespace_.len;
+    if (key.len != at + 1 + target->workflow_id.len || key.ptr[at] != '/' ||
+        !odk_str_starts(key, target->namespace_) ||
+        !odk_str_eq(odk_str_from(key, at + 1), target->workflow_id)) {
+        lane_input_bad(out, "KeyMismatch",
+                       "the record's key must be its namespace/workflow_id");
+        return false;
+    }
+    if (target->run_id.ptr && !odk_uuid_parse(target->run_id, &out->run_id)) {
+        lane_input_bad(out, "BadRunId", "the run id is not a UUID");
+        return false;
+    }
+    out->has_run_id = target->run_id.ptr != NULL;
+    if (target->request_id.len > REQUEST_ID_BYTES_MAX) {
+        lane_input_bad(out, "BadRequestId", "a request id has at most %u bytes",
+                       REQUEST_ID_BYTES_MAX);
+        return false;
+    }
+    return true;
+}
+
+/* What a repeat must have in common with the first: all but the reply address
+ * and the origin. */
+static void
+digest_command(struct lane *lane, struct lane_input *out)
+{
+    struct codec_record bare = out->record;
+    struct odk_err err = {0};
+
+    switch (bare.kind) {
+    case CODEC_START_WORKFLOW:
+        bare.start_workflow.has_reply = bare.start_workflow.has_source = false;
+        break;
+    case CODEC_SIGNAL_WORKFLOW:
+        bare.signal_workflow.has_reply = bare.signal_workflow.has_source =
+            false;
+        break;
+    case CODEC_CANCEL_WORKFLOW:
+        bare.cancel_workflow.has_reply = bare.cancel_workflow.has_source =
+            false;
+        break;
+    case CODEC_TERMINATE_WORKFLOW:
+        bare.terminate_workflow.has_reply = bare.terminate_workflow.has_source =
+            false;
+        break;
+    case CODEC_RESOLVE_COMPENSATION:
+        bare.resolve_compensation.has_reply =
+            bare.resolve_compensation.has_source = false;
+        break;
+    case CODEC_BINDING_PUBLISHED:
+    case CODEC_CANCEL_TASK:
+    case CODEC_DEFINITION_PUBLISHED:
+    case CODEC_FORWARDED_RECORD:
+    case CODEC_HISTORY_RECORD:
+    case CODEC_REPLY:
+    case CODEC_SHARD_PROGRESS:
+    case CODEC_TASK:
+    case CODEC_TASK_FAILED:
+    case CODEC_TASK_HEARTBEAT:
+    case CODEC_TASK_STARTED:
+    case CODEC_TASK_SUCCEEDED:
+        return;
+    }
+    odk_buf_clear(&lane->scratch);
+    int rc = codec_encode(lane->options.codec, bare.kind, &bare.start_workflow,
+                          &lane->scratch, &err);
+    odk_assert(rc == 0);
+    odk_sha256(odk_buf_str(&lane->scratch), ODK_STR(""), out->digest);
+}
+
+/* Tokens are authenticated here; the engine decides whether somebody waits for
+ * the result. */
+static void
+check_token(struct lane *lane, struct odk_str text, struct lane_input *out)
+{
+    struct lane_token token = {0};
+
+    if (!lane_token_parse(lane->options.token_key, text, &token) ||
+        !out->has_run_id || !odk_uuid_eq(&token.run_id, &out->run_id)) {
+        out->kind = LANE_INPUT_REPEAT;
+        lane->stats.ignored++;
+        return;
+    }
+    out->token_seq = token.seq;
+}
+
+static void
+read_target(struct lane *lane, const struct target *target,
+            struct lane_input *out)
+{
+    if (target->source && !out->has_source) {
+        set_source(out, target->source);
+    }
+    if (target->reply) {
+        out->reply = (struct engine_reply_to){target->reply->topic,
+                                              target->reply->partition,
+                                              target->reply->correlation_id};
+    }
+    if (target->token.ptr) {
+        check_token(lane, target->token, out);
+    } else if (target->request_id.ptr) {
+        out->request_id = target->request_id;
+        digest_command(lane, out);
+    }
+}
+
+void
+lane_input_read(struct lane *lane, struct lane_shard *shard,
+                const struct bus_message *message, struct lane_input *out)
+{
+    struct target target = {0};
+
+    *out = (struct lane_input){
+        .kind = LANE_INPUT_RECORD, .shard = shard, .message = message};
+    out->timestamp = message->timestamp;
+    out->workflow_key = message->key;
+    out->seed =
+        odk_mix64((uint64_t)message->offset * 2 + (uint64_t)message->topic) ^
+        odk_mix64((uint64_t)message->partition + 1);
+    if (!frame_is_good(lane, message, out) ||
+        !decode(lane, message->value, out)) {
+        return;
+    }
+    if (out->record.kind == CODEC_FORWARDED_RECORD && !unwrap(lane, out)) {
+        return;
+    }
+    if (!target_of(&out->record, &target)) {
+        lane_input_bad(out, "WrongRecord", "%s is no command and no result",
+                       codec_kind_name(out->record.kind));
+        return;
+    }
+    if (!target_is_good(&target, out)) {
+        return;
+    }
+    int32_t home = odk_partition(out->workflow_key, lane->options.partitions);
+    if (home != message->partition) {
+        out->kind = LANE_INPUT_FOREIGN;
+        out->home = home;
+        return;
+    }
+    read_target(lane, &target, out);
+}

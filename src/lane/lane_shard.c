@@ -1,0 +1,467 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lane/lane_priv.h"
+
+#define PAUSE_MS_MIN   100
+#define PAUSE_MS_MAX   10000
+#define CLOCK_SKEW_MS  5000
+#define TIMER_PAGE     1024u
+#define GROUP_METADATA "odk-seq:"
+/* After a fail-over numbers go on at the next multiple of this: above all that
+ * was ever sent (§2). */
+#define SEQ_FLOOR (UINT64_C(1) << 40)
+
+struct lane_shard *
+lane_shard_find(struct lane *lane, int32_t id)
+{
+    struct lane_shard *shard = lane->shards;
+
+    while (shard && shard->id != id) {
+        shard = shard->next;
+    }
+    return shard;
+}
+
+odk_time_ms
+lane_shard_now(const struct lane *lane, const struct lane_shard *shard)
+{
+    const struct lane_clock *clock = &lane->options.clock;
+    odk_time_ms wall = clock->wall(clock->ctx);
+    odk_time_ms carried = odk_time_add(
+        shard->row.clock, lane_monotonic(lane) - shard->clock_read_at);
+
+    return wall > carried ? wall : carried;
+}
+
+void
+lane_shard_assign(struct lane *lane, int32_t id)
+{
+    struct lane_shard **at = &lane->shards;
+
+    while (*at && (*at)->id < id) {
+        at = &(*at)->next;
+    }
+    if (*at && (*at)->id == id) {
+        lane_shard_drop(
+            lane, *at,
+            0); /* assigned anew: the offsets of before do not hold */
+        return;
+    }
+    struct lane_shard *shard = calloc(1, sizeof(*shard));
+    if (!shard) {
+        odk_out_of_memory();
+    }
+    shard->id = id;
+    shard->state = LANE_SHARD_ACQUIRING;
+    odk_map_init(&shard->sources);
+    lane_timers_init(&shard->timers, lane->options.timers_in_memory);
+    shard->next = *at;
+    *at = shard;
+}
+
+static void
+shard_forget(struct lane *lane, struct lane_shard *shard)
+{
+    struct odk_map_node *node = odk_map_next(&shard->sources, NULL);
+
+    while (node) {
+        struct odk_map_node *next = odk_map_next(&shard->sources, node);
+        free(ODK_CONTAINER(node, struct lane_source, node));
+        node = next;
+    }
+    odk_map_release(&shard->sources);
+    shard->changed_sources = NULL;
+    lane_timers_release(&shard->timers);
+    lane_timers_init(&shard->timers, lane->options.timers_in_memory);
+    lane_cache_drop_shard(&lane->cache, shard->id);
+    shard->is_in_batch = false;
+    shard->is_paused = false;
+}
+
+void
+lane_shard_drop(struct lane *lane, struct lane_shard *shard,
+                odk_dur_ms pause_ms)
+{
+    shard_forget(lane, shard);
+    shard->state = LANE_SHARD_ACQUIRING;
+    shard->retry_at = 0;
+    if (pause_ms > 0) {
+        shard->pause_ms = shard->pause_ms ? shard->pause_ms * 2 : pause_ms;
+        if (shard->pause_ms > PAUSE_MS_MAX) {
+            shard->pause_ms = PAUSE_MS_MAX;
+        }
+        odk_dur_ms jitter = (odk_dur_ms)(lane_random(lane) %
+                                         (uint64_t)(shard->pause_ms / 2 + 1));
+        shard->retry_at = lane_monotonic(lane) + shard->pause_ms + jitter;
+    }
+}
+
+void
+lane_shards_drop_all(struct lane *lane)
+{
+    for (struct lane_shard *shard = lane->shards; shard; shard = shard->next) {
+        lane_shard_drop(lane, shard, PAUSE_MS_MIN);
+    }
+}
+
+void
+lane_shard_revoke(struct lane *lane, int32_t id)
+{
+    struct lane_shard **at = &lane->shards;
+
+    while (*at && (*at)->id != id) {
+        at = &(*at)->next;
+    }
+    if (!*at) {
+        return;
+    }
+    struct lane_shard *shard = *at;
+    *at = shard->next;
+    shard_forget(lane, shard);
+    lane_timers_release(&shard->timers);
+    free(shard->ack_bits);
+    free(shard);
+}
+
+void
+lane_shard_quarantine(struct lane *lane, struct lane_shard *shard,
+                      const char *reason)
+{
+    struct odk_err err = {0};
+
+    lane_log(lane, ODK_LOG_ERROR, "shard.quarantined", "shard %d: %s",
+             shard->id, reason);
+    int rc = store_quarantine(&lane->store, shard->id, shard->row.fence,
+                              odk_str(reason), &err);
+    if (rc != 0) {
+        lane_log(lane, ODK_LOG_ERROR, "shard.quarantine_failed", "shard %d: %s",
+                 shard->id, err.message);
+    }
+    shard_forget(lane, shard);
+    shard->state = LANE_SHARD_QUARANTINED;
+}
+
+/* ---- acquire: exactly-once.md §2
+ * -------------------------------------------------------------------- */
+
+/* A check found the shard unfit: its row says why, the acquire ends here. */
+static int
+unfit(struct lane *lane, struct lane_shard *shard, struct odk_err *err,
+      const char *reason)
+{
+    lane_shard_quarantine(lane, shard, reason);
+    return odk_err_set(err, ODK_EQUARANTINE, "%s", reason);
+}
+
+static int
+check_clock(struct lane *lane, const struct lane_shard *shard,
+            struct odk_err *err)
+{
+    const struct lane_clock *clock = &lane->options.clock;
+    odk_dur_ms skew = clock->wall(clock->ctx) - shard->row.server_time;
+
+    if (shard->row.server_time &&
+        (skew > CLOCK_SKEW_MS || skew < -CLOCK_SKEW_MS)) {
+        return odk_err_set(err, ODK_EAGAIN,
+                           "this machine's clock is %lld ms from PostgreSQL's; "
+                           "synchronise the clocks",
+                           (long long)skew);
+    }
+    return 0;
+}
+
+static int
+check_log(struct lane *lane, struct lane_shard *shard, const char *topic,
+          int64_t next, struct odk_err *err)
+{
+    char reason[256];
+    int64_t start = 0;
+    int64_t end = 0;
+    int rc =
+        bus_log_range(&lane->bus, odk_str(topic), shard->id, &start, &end, err);
+
+    if (rc != 0 || (start <= next && next <= end)) {
+        return rc;
+    }
+    (void)snprintf(reason, sizeof(reason),
+                   "%s/%d holds the offsets %lld to %lld, the database goes on "
+                   "at %lld: %s",
+                   topic, shard->id, (long long)start, (long long)end,
+                   (long long)next,
+                   next < start ? "inputs expired unread"
+                                : "the topic lost its tail or was made anew");
+    return unfit(lane, shard, err, reason);
+}
+
+/* A history record above the table's last number means that the database lost
+ * commits. */
+static int
+check_history(struct lane *lane, struct lane_shard *shard,
+              struct bus_scan *scan, struct odk_err *err)
+{
+    char reason[256];
+    int32_t partitions = 0;
+    int rc = bus_partitions(&lane->bus, ODK_STR(LANE_TOPIC_HISTORY),
+                            &partitions, err);
+
+    if (rc == 0) {
+        rc = bus_scan(&lane->bus, ODK_STR(LANE_TOPIC_HISTORY),
+                      shard->id % partitions, shard->id,
+                      shard->row.history_offset, scan, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if (scan->seq_max > shard->row.outbox_seq) {
+        (void)snprintf(reason, sizeof(reason),
+                       "odradek.history has number %llu, the database only "
+                       "%llu: it lost commits",
+                       (unsigned long long)scan->seq_max,
+                       (unsigned long long)shard->row.outbox_seq);
+        return unfit(lane, shard, err, reason);
+    }
+    shard->row.history_offset = scan->offset_next;
+    return 0;
+}
+
+static int
+check_group(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
+{
+    struct bus_place place = {LANE_PLACE_COMMANDS, shard->id};
+    struct odk_buf metadata;
+    int64_t offset = -1;
+    uint64_t seq = 0;
+
+    odk_buf_init(&metadata, 0);
+    int rc = bus_group_offset(&lane->bus, place, &offset, &metadata, err);
+    struct odk_str text = odk_buf_str(&metadata);
+    bool is_ours =
+        odk_str_starts(text, ODK_STR(GROUP_METADATA)) &&
+        odk_str_to_u64(odk_str_from(text, sizeof(GROUP_METADATA) - 1), &seq);
+    odk_buf_release(&metadata);
+    if (rc != 0 || offset < 0) {
+        return rc;
+    }
+    if (is_ours &&
+        (offset > shard->row.next_command || seq > shard->row.outbox_seq)) {
+        return unfit(lane, shard, err,
+                     "the group's offset is ahead of the database: the "
+                     "database lost commits");
+    }
+    if (!is_ours && offset != shard->row.next_command) {
+        lane_log(lane, ODK_LOG_WARN, "shard.group_offset",
+                 "shard %d: somebody set the group's offset to %lld; "
+                 "PostgreSQL's %lld holds "
+                 "(see odradek offsets)",
+                 shard->id, (long long)offset,
+                 (long long)shard->row.next_command);
+    }
+    return 0;
+}
+
+/* After a fail-over an earlier producer may still have records under way: a
+ * marker behind them, then look. */
+static int
+fail_over(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
+          struct odk_err *err)
+{
+    uint64_t floor = (shard->row.outbox_seq / SEQ_FLOOR + 1) * SEQ_FLOOR;
+    struct store_output marker = {.seq = floor,
+                                  .topic = ODK_STR(LANE_TOPIC_HISTORY)};
+    struct bus_scan again = {0};
+    int32_t partitions = 0;
+
+    lane_log(lane, ODK_LOG_WARN, "shard.fail_over",
+             "shard %d: another PostgreSQL server or timeline", shard->id);
+    int rc = bus_producer_reset(&lane->bus, err);
+    if (rc == 0) {
+        rc = bus_partitions(&lane->bus, marker.topic, &partitions, err);
+    }
+    if (rc == 0) {
+        marker.partition = shard->id % partitions;
+        rc = lane_send(lane, shard->id, &marker, err);
+    }
+    odk_dur_ms give_up_at = lane_monotonic(lane) + lane->options.drain_ms_max;
+    while (rc == 0 && again.seq_max < floor) {
+        if (lane_monotonic(lane) > give_up_at) {
+            return odk_err_set(
+                err, ODK_EAGAIN,
+                "no acknowledgement of the marker after a fail-over");
+        }
+        struct bus_batch polled = {0};
+        rc = bus_poll(&lane->bus, 20, &polled, err);
+        if (rc == 0) {
+            lane_poll_aside(lane, &polled);
+            rc = bus_scan(&lane->bus, marker.topic, marker.partition, shard->id,
+                          scan->offset_next, &again, err);
+        }
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    rc = store_accept_server(&lane->store, shard->id, shard->row.fence, floor,
+                             err);
+    if (rc == 0) {
+        shard->row.outbox_seq = floor;
+        shard->row.history_offset = again.offset_next;
+    }
+    return rc;
+}
+
+static int
+check_server(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
+             struct odk_err *err)
+{
+    const struct store_shard *row = &shard->row;
+
+    if (row->system_id == row->server_system_id &&
+        row->timeline == row->server_timeline) {
+        return 0;
+    }
+    if (row->system_id == 0) {
+        return store_accept_server(&lane->store, shard->id, row->fence,
+                                   row->outbox_seq, err);
+    }
+    return fail_over(lane, shard, scan, err);
+}
+
+static int
+load_sources(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
+{
+    const struct store_source *rows = NULL;
+    size_t n = 0;
+    int rc =
+        store_sources(&lane->store, shard->id, &lane->arena, &rows, &n, err);
+
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct lane_source *source =
+            calloc(1, sizeof(*source) + rows[i].name.len + 1);
+        if (!source) {
+            odk_out_of_memory();
+        }
+        memcpy(source->name, rows[i].name.ptr, rows[i].name.len);
+        source->seq = rows[i].seq;
+        odk_map_add(&shard->sources, &source->node,
+                    odk_str_n(source->name, rows[i].name.len));
+    }
+    return rc;
+}
+
+int
+lane_shard_timer_page(struct lane *lane, struct lane_shard *shard,
+                      struct odk_err *err)
+{
+    struct lane_timers *timers = &shard->timers;
+    bool is_first = timers->horizon.due == 0 && timers->horizon.id == 0;
+    const struct store_timer *page = NULL;
+    size_t n = 0;
+    size_t max = timers->max / 2 < TIMER_PAGE ? timers->max / 2 : TIMER_PAGE;
+    int rc = store_timers(&lane->store, shard->id,
+                          is_first ? NULL : &timers->horizon, max, &lane->arena,
+                          &page, &n, err);
+
+    if (rc == 0) {
+        lane_timers_add_page(timers, page, n, n < max);
+    }
+    return rc;
+}
+
+static int
+start_places(struct lane *lane, const struct lane_shard *shard,
+             struct odk_err *err)
+{
+    int rc = bus_start(&lane->bus,
+                       (struct bus_place){LANE_PLACE_COMMANDS, shard->id},
+                       shard->row.next_command, err);
+
+    if (rc == 0) {
+        rc = bus_start(&lane->bus,
+                       (struct bus_place){LANE_PLACE_RESULTS, shard->id},
+                       shard->row.next_result, err);
+    }
+    return rc;
+}
+
+static int
+acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
+{
+    struct bus_scan scan = {0};
+    int64_t fence = (int64_t)(lane_random(lane) >> 1);
+    int rc = store_acquire(&lane->store, shard->id, fence, lane->options.owner,
+                           &lane->arena, &shard->row, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    shard->clock_read_at = lane_monotonic(lane);
+    shard->published_written = shard->row.published;
+    lane_ack_init(shard);
+    if (shard->row.quarantine.ptr) {
+        shard->state = LANE_SHARD_QUARANTINED;
+        return odk_err_set(err, ODK_EQUARANTINE, "%.*s",
+                           ODK_STR_ARG(shard->row.quarantine));
+    }
+    rc = check_clock(lane, shard, err);
+    rc = rc ? rc
+            : check_log(lane, shard, LANE_TOPIC_COMMANDS,
+                        shard->row.next_command, err);
+    rc = rc ? rc
+            : check_log(lane, shard, LANE_TOPIC_RESULTS, shard->row.next_result,
+                        err);
+    rc = rc ? rc : check_history(lane, shard, &scan, err);
+    rc = rc ? rc : check_group(lane, shard, err);
+    rc = rc ? rc : check_server(lane, shard, &scan, err);
+    rc = rc ? rc : load_sources(lane, shard, err);
+    rc = rc ? rc : lane_shard_timer_page(lane, shard, err);
+    rc = rc ? rc : lane_republish(lane, shard, err);
+    rc = rc ? rc : start_places(lane, shard, err);
+    if (rc == 0) {
+        shard->state = LANE_SHARD_OWNED;
+        lane_log(lane, ODK_LOG_INFO, "shard.acquired",
+                 "shard %d, epoch %lld, outputs up to %llu", shard->id,
+                 (long long)shard->row.epoch,
+                 (unsigned long long)shard->row.outbox_seq);
+    }
+    return rc;
+}
+
+static bool
+is_store_error(int code)
+{
+    return code == ODK_ECONN || code == ODK_EUNKNOWN_COMMIT;
+}
+
+void
+lane_shards_acquire(struct lane *lane, odk_dur_ms *next_at)
+{
+    odk_dur_ms now = lane_monotonic(lane);
+
+    for (struct lane_shard *shard = lane->shards; shard && !lane->is_store_down;
+         shard = shard->next) {
+        struct odk_err err = {0};
+        if (shard->state != LANE_SHARD_ACQUIRING) {
+            continue;
+        }
+        if (shard->retry_at > now) {
+            *next_at = shard->retry_at < *next_at ? shard->retry_at : *next_at;
+            continue;
+        }
+        int rc = acquire(lane, shard, &err);
+        if (rc == 0) {
+            continue;
+        }
+        if (rc == ODK_EQUARANTINE) {
+            lane_log(lane, ODK_LOG_ERROR, "shard.in_quarantine", "shard %d: %s",
+                     shard->id, err.message);
+            continue;
+        }
+        lane_log(lane, ODK_LOG_WARN, "shard.acquire_failed", "shard %d: %s",
+                 shard->id, err.message);
+        lane_shard_drop(lane, shard, PAUSE_MS_MIN);
+        *next_at = shard->retry_at < *next_at ? shard->retry_at : *next_at;
+        if (is_store_error(rc)) {
+            lane_store_failed(lane, &err);
+        }
+    }
+}
