@@ -22,8 +22,9 @@
 
 /**
  * Parses one JSON value of any type with nothing but white space around it.
- * The text must be UTF-8; U+0000 in strings and keys is legal; integers beyond
- * 64 bits become reals; of duplicate keys the last wins. NULL with err set to
+ * The text must be UTF-8; U+0000 in strings and keys is legal; half a surrogate
+ * pair in an escape becomes U+FFFD; integers beyond 64 bits become reals; of
+ * duplicate keys the last wins. NULL with err set to
  * ODK_ESYNTAX (message "line L column C: …") or ODK_ELIMIT (nesting). The
  * result is a new reference.
  */
@@ -39,10 +40,14 @@ json_t *json_parse_strict(struct odk_str text,
  * when the buffer's cap was reached or the nesting is too deep. */
 int json_dump(const json_t *value, struct odk_buf *out) ODK_MUST_USE;
 
+/** As json_dump for the texts of messages, which are cut anyway: what is nested
+ * too deep is left out. */
+void json_put(struct odk_buf *out, const json_t *value);
+
 /** As json_dump, but keys in bytewise order: for digests. */
 int json_dump_canonical(const json_t *value, struct odk_buf *out) ODK_MUST_USE;
 
-/** Bytes that json_dump would write. */
+/** Bytes that json_dump would write; SIZE_MAX where it would fail. */
 size_t json_dump_size(const json_t *value);
 
 /** Appends a number as json_dump does; NaN and infinities are a bug. */
@@ -63,6 +68,19 @@ void json_set(json_t *object, struct odk_str key, json_t *value);
 
 /** Appends to an array that has one owner yet; consumes value. */
 void json_append(json_t *array, json_t *value);
+
+/** Walks the members of an object in their order; of any other value there are
+ * none. All borrowed; the object must not change meanwhile.
+ *     for (json_member_first(&it, o); it.value; json_member_next(&it)) */
+struct json_member_iter {
+    json_t *object;
+    void *at;
+    struct odk_str key;
+    json_t *value; /**< NULL: past the last */
+};
+
+void json_member_first(struct json_member_iter *iter, const json_t *object);
+void json_member_next(struct json_member_iter *iter);
 
 /** A new object or array with the members of the old one, each shared. */
 json_t *json_share_members(const json_t *container);

@@ -23,7 +23,14 @@
 /** Nesting of filters, parentheses and function arguments in a path's text. */
 #define JSON_PATH_NEST_MAX 32
 /** Steps of one path. */
-#define JSON_PATH_STEPS_MAX 512
+#define JSON_PATH_STEPS_MAX 128
+/** Names or indices of one step. */
+#define JSON_PATH_UNION_MAX 256
+/** Nesting of one evaluation: steps, levels of the document below `..` and
+ * filters together. Bounds the stack. */
+#define JSON_PATH_DEPTH_MAX 1500
+/** Backtracking of one regular expression over one text. */
+#define JSON_PATH_MATCH_MAX 100000
 /** Values that one evaluation visits: bounds `..` within filters within `..`.
  */
 #define JSON_PATH_VISITS_MAX 10000000
@@ -66,10 +73,10 @@ int json_path_eval(const struct json_path *path, json_t *root, json_t **out,
 /**
  * A document that equals root but holds value where the reference path points;
  * it shares everything that is not on the way. Objects that are missing are
- * made; a value that is no object gives way to one, unless an index asks for an
- * element of it. An index may replace an element or append behind the last.
- * *out is a new reference; root and value are borrowed. ODK_EINVAL when the
- * path does not fit the document; the path must be a reference path.
+ * made. A value on the way that is neither object nor array, or an array
+ * without the element, is ODK_EINVAL: what was there must not vanish silently.
+ * *out is a new reference; root and value are borrowed. The path must be a
+ * reference path.
  */
 int json_path_set(const struct json_path *path, json_t *root, json_t *value,
                   json_t **out, struct odk_err *err) ODK_MUST_USE;
