@@ -57,6 +57,8 @@ struct asl_error {
     char name[128]; /**< States.Runtime, States.ParameterPathFailure … */
     struct odk_buf cause; /**< AWS's wording where it is recorded; released by
                              the caller */
+    struct odk_str location; /**< the field, e.g. "Output/x"; borrowed from the
+                                machine */
 };
 
 /** One entry of Retry, with the defaults of the language filled in. */
@@ -108,7 +110,8 @@ struct asl_resource {
     enum asl_resource_kind kind;
     enum asl_pattern pattern;
     struct odk_str queue; /**< where the Task is sent */
-    struct odk_str type;  /**< of the Task */
+    struct odk_str type;  /**< of the Task; empty for lambda:invoke, where it is
+                             the evaluated FunctionName */
     struct odk_str
         resource; /**< TaskScheduled's "resource": "invoke.waitForTaskToken" */
     struct odk_str
@@ -203,6 +206,13 @@ struct asl_state {
     json_t *item_reader; /**< raw, for distributed Map */
     json_t *item_batcher;
     json_t *result_writer;
+    const struct asl_value *reader_arguments; /**< what is to be evaluated in
+                                                 the three; NULL: absent */
+    const struct asl_value *reader_max_items;
+    const struct asl_value *batch_max_items;
+    const struct asl_value *batch_max_bytes;
+    const struct asl_value *batch_input;
+    const struct asl_value *writer_arguments;
     bool is_iterator; /**< written with the old Iterator field */
 };
 
@@ -255,6 +265,9 @@ void asl_problems_release(struct asl_problems *problems);
 /** Options of a compilation. */
 struct asl_options {
     bool is_express;
+    bool is_any_resource_accepted; /**< any Resource string, e.g. a placeholder,
+                                      is taken as an activity (with a warning)
+                                    */
 };
 
 /**
@@ -277,11 +290,22 @@ void asl_free(struct asl_machine *machine);
 int32_t asl_state_find(const struct asl_machine *machine, struct odk_str name);
 
 /**
- * Evaluates a field. 0: *out is a new reference; ODK_EINVAL: error says name
- * and cause. Deterministic: the same env gives the same value.
+ * Evaluates a field. 0: *out is a new reference, error is untouched;
+ * ODK_EINVAL: error is set (whatever it held is overwritten). Deterministic:
+ * the same env gives the same value.
  */
 int asl_eval(const struct asl_value *value, const struct asl_env *env,
              json_t **out, struct asl_error *error) ODK_MUST_USE;
+
+/** The expression as written ("$.a", or a JSONata expression without its
+ * `{% %}`); empty for a literal. For causes. */
+struct odk_str asl_value_text(const struct asl_value *value);
+
+/** The field as AWS names it in causes: "SecondsPath", "Items". */
+struct odk_str asl_value_field(const struct asl_value *value);
+
+/** The value of a literal, borrowed; NULL if it must be evaluated. */
+json_t *asl_value_constant(const struct asl_value *value);
 
 /** First matching rule of a Choice state; -1 when none matches (the caller
  * takes default_next). */
