@@ -62,6 +62,17 @@ env_of(const struct asl_env *env)
     };
 }
 
+/** A value as JSON; nothing for NULL and for what cannot be written. */
+static void
+value_put(struct odk_buf *buf, const json_t *value)
+{
+    size_t len = buf->len;
+
+    if (value && json_dump(value, buf) != 0) {
+        buf->len = len;
+    }
+}
+
 /** The cause of a path that finds nothing, as AWS words it for the field. */
 static void
 word_missing(const struct asl_value *value, const struct asl_env *env,
@@ -89,9 +100,7 @@ word_missing(const struct asl_value *value, const struct asl_env *env,
         odk_buf_put_cstr(cause, "' specified for the field '");
         odk_buf_put_str(cause, value->field);
         odk_buf_put_cstr(cause, "' could not be found in the input '");
-        if (seen) {
-            (void)json_dump(seen, cause);
-        }
+        value_put(cause, seen);
         odk_buf_put_char(cause, '\'');
     }
 }
@@ -342,7 +351,7 @@ eval_jsonata(const struct asl_value *value, const struct asl_env *env,
     odk_buf_put_cstr(&tail, "', but was '");
     odk_buf_put_cstr(&tail, json_type_name(*out));
     odk_buf_put_cstr(&tail, "' for value: ");
-    (void)json_dump(*out, &tail);
+    value_put(&tail, *out);
     json_decref(*out);
     *out = NULL;
     return node_fail(&run, value->node,

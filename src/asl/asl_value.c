@@ -52,15 +52,18 @@ asl_value_literal(const struct asl_slot *slot)
     return value;
 }
 
-/** Whether a path that does not compile has a filter or a script in it: the
+/** Whether a text that does not compile has a filter or a script in it: the
  * service looks into those only when it evaluates. */
 static bool
 path_is_late(struct odk_str text)
 {
-    for (size_t i = 0; i + 1 < text.len; i++) {
+    bool is_path = odk_str_starts(text, ODK_STR("$")) ||
+                   odk_str_starts(text, ODK_STR("States."));
+
+    for (size_t i = 0; is_path && i + 1 < text.len; i++) {
         if (text.ptr[i] == '[' &&
             (text.ptr[i + 1] == '(' || text.ptr[i + 1] == '?')) {
-            return text.len > 0 && text.ptr[0] == '$';
+            return true;
         }
     }
     return false;
@@ -102,31 +105,108 @@ asl_value_expr(const struct asl_slot *slot, enum asl_wording wording)
     return NULL;
 }
 
+/** What a template's findings go to. */
+struct template_sink {
+    const struct asl_slot *slot;
+    struct odk_str late; /**< the first path that only an evaluation refuses */
+    struct odk_str why;
+    size_t n_errors;
+};
+
+/** The value at a place of the definition. */
+static json_t *
+// NOLINTNEXTLINE(misc-no-recursion): depth is bounded by ASL_DEPTH_MAX
+place_value(const struct asl_compiler *c, const struct json_place *place)
+{
+    json_t *parent = NULL;
+
+    if (!place->parent) {
+        return c->impl->machine.definition;
+    }
+    parent = place_value(c, place->parent);
+    return place->key.ptr ? json_get_str(parent, place->key)
+                          : json_array_get(parent, place->index);
+}
+
+/** The member of a template's object that a finding is about. */
+static struct odk_str
+finding_key(json_t *object, struct odk_str message)
+{
+    struct odk_str prefix = ODK_STR("The value for the field '");
+    struct odk_str rest = odk_str_from(message, prefix.len);
+
+    if (!odk_str_starts(message, prefix)) {
+        return (struct odk_str){0};
+    }
+    for (void *iter = json_object_iter(object); iter;
+         iter = json_object_iter_next(object, iter)) {
+        struct odk_str key = odk_str_n(json_object_iter_key(iter),
+                                       json_object_iter_key_len(iter));
+        if (odk_str_starts(rest, key) && rest.len > key.len &&
+            rest.ptr[key.len] == '\'') {
+            return key;
+        }
+    }
+    return (struct odk_str){0};
+}
+
 static void
 template_problem(void *ctx, const struct json_place *place,
                  struct odk_str message)
 {
-    const struct asl_slot *slot = ctx;
+    struct template_sink *sink = ctx;
+    struct asl_compiler *c = sink->slot->c;
+    json_t *object = place_value(c, place ? place : sink->slot->place);
+    struct json_place at = {place ? place : sink->slot->place,
+                            finding_key(object, message), 0};
+    struct odk_str text = json_str(json_get_str(object, at.key));
+    struct odk_err err = {0};
+    struct expr *expr = NULL;
 
-    asl_problem(slot->c, place ? place : slot->place, "%.*s",
-                ODK_STR_ARG(message));
+    if (!text.ptr || expr_compile(text, &expr, &err) == 0) {
+        expr_free(expr);
+        asl_problem(c, at.parent, "%.*s", ODK_STR_ARG(message));
+        sink->n_errors++;
+    } else if (path_is_late(text)) {
+        asl_warn(c, &at, ASL_CODE_PORTABLE,
+                 "The path will fail when it is evaluated: %s", err.message);
+        sink->late = text;
+        sink->why = odk_arena_str(c->arena, odk_str(err.message));
+    } else {
+        asl_problem(c, &at, "%.*s: %s", ODK_STR_ARG(message), err.message);
+        sink->n_errors++;
+    }
+}
+
+static const struct asl_value *
+template_broken(const struct template_sink *sink)
+{
+    struct asl_value *value = NULL;
+
+    if (sink->n_errors > 0 || !sink->late.ptr) {
+        return NULL;
+    }
+    value = value_new(sink->slot, ASL_VALUE_BROKEN);
+    value->text = sink->late;
+    value->broken = sink->why;
+    return value;
 }
 
 static const struct asl_value *
 template_jsonpath(const struct asl_slot *slot)
 {
-    struct asl_slot ctx = *slot;
+    struct template_sink sink = {.slot = slot};
     struct expr_template *tmpl = NULL;
     struct expr_template_source source = {
         .value = slot->value,
         .place = slot->place,
         .problem = template_problem,
-        .problem_ctx = &ctx,
+        .problem_ctx = &sink,
     };
     struct asl_value *value = NULL;
 
     if (expr_template_compile(&source, &tmpl) != 0) {
-        return NULL;
+        return template_broken(&sink);
     }
     value = value_new(slot, ASL_VALUE_TEMPLATE);
     if (expr_template_is_constant(tmpl)) {
