@@ -1,0 +1,845 @@
+#include "relay/relay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define COMMANDS_TOPIC   "odradek.commands"
+#define DEADLETTER_TOPIC "odradek.deadletter"
+/* Unacknowledged records of a partition; then it is paused. */
+#define IN_FLIGHT_MAX 10000u
+#define COMMIT_MS     500
+#define DRAIN_MS      5000
+#define VERSIONS_MAX  8
+
+/** One record read and not yet acknowledged as a whole. */
+struct flight {
+    int64_t offset;
+    bool is_acked;
+};
+
+/** A partition of the foreign topic that we own. */
+struct relay_partition {
+    struct relay_partition *next;
+    int32_t id;
+    bool is_started;
+    bool is_paused;
+    bool is_restart;     /**< read again from the first unacknowledged record */
+    int64_t next_offset; /**< behind the last record read */
+    int64_t committed_offset; /**< as last committed */
+    struct flight *flights;   /**< a ring, oldest first */
+    size_t n_flights;
+    size_t first_flight;
+};
+
+/** A compiled version of the binding. */
+struct loaded {
+    struct binding *binding;
+    int32_t version;
+    int64_t *starts;
+    size_t n_starts;
+};
+
+struct relay {
+    struct relay_options options;
+    struct bus bus;
+    struct relay_stats stats;
+    struct relay_partition *partitions;
+    struct loaded versions[VERSIONS_MAX]; /**< newest first */
+    size_t n_versions;
+    int32_t incarnation;
+    bool is_quarantined;
+    bool is_producer_down;
+    odk_dur_ms commit_at; /**< monotonic; 0: nothing to commit */
+    odk_dur_ms retry_at;
+    struct odk_arena arena;
+    struct odk_buf value;
+    char *name;
+    char *topic;
+};
+
+static odk_dur_ms
+now_of(const struct relay *relay)
+{
+    return relay->options.monotonic(relay->options.clock_ctx);
+}
+
+static char *
+copy_text(struct odk_str s)
+{
+    char *copy = calloc(1, s.len + 1);
+
+    if (!copy) {
+        odk_out_of_memory();
+    }
+    memcpy(copy, s.ptr, s.len);
+    return copy;
+}
+
+struct relay *
+relay_new(const struct relay_options *options)
+{
+    struct relay *relay = calloc(1, sizeof(*relay));
+
+    if (!relay) {
+        odk_out_of_memory();
+    }
+    odk_assert(options->partitions > 0);
+    relay->options = *options;
+    relay->bus = options->bus;
+    relay->name = copy_text(options->name);
+    relay->topic = copy_text(options->topic);
+    relay->options.name = odk_str(relay->name);
+    relay->options.topic = odk_str(relay->topic);
+    odk_arena_init(&relay->arena, 0);
+    odk_buf_init(&relay->value, 0);
+    return relay;
+}
+
+const struct relay_stats *
+relay_stats(const struct relay *relay)
+{
+    return &relay->stats;
+}
+
+void
+relay_wake(struct relay *relay)
+{
+    bus_wake(&relay->bus);
+}
+
+/* ---- versions of the binding
+ * ----------------------------------------------------------------------- */
+
+static void
+versions_release(struct relay *relay)
+{
+    for (size_t i = 0; i < relay->n_versions; i++) {
+        binding_free(relay->versions[i].binding);
+        free(relay->versions[i].starts);
+    }
+    relay->n_versions = 0;
+}
+
+static void
+quarantine(struct relay *relay, const char *reason)
+{
+    struct odk_err err = {0};
+    const struct relay_registry *registry = &relay->options.registry;
+
+    relay->is_quarantined = true;
+    odk_log(&relay->options.logger, ODK_LOG_ERROR, "binding.quarantined",
+            "binding %s, topic %s: %s", relay->name, relay->topic, reason);
+    if (registry->quarantine(registry->ctx, relay->options.name,
+                             odk_str(reason), &err) != 0) {
+        odk_log(&relay->options.logger, ODK_LOG_ERROR,
+                "binding.quarantine_failed", "%s", err.message);
+    }
+}
+
+/* Adds a version behind those there are (older ones come later). */
+static int
+version_add(struct relay *relay, size_t at, const struct relay_version *version,
+            struct odk_err *err)
+{
+    struct binding_problems problems;
+    struct binding *binding = NULL;
+
+    binding_problems_init(&problems);
+    int rc = binding_compile(version->rules, &binding, &problems);
+    if (rc != 0) {
+        rc = odk_err_set(
+            err, ODK_ECORRUPT, "version %d no longer compiles: %.*s",
+            version->version,
+            ODK_STR_ARG(problems.n ? problems.list[0].message : ODK_STR("")));
+    }
+    binding_problems_release(&problems);
+    if (rc != 0) {
+        return rc;
+    }
+    if (relay->n_versions == VERSIONS_MAX) {
+        relay->n_versions--;
+        binding_free(relay->versions[relay->n_versions].binding);
+        free(relay->versions[relay->n_versions].starts);
+    }
+    memmove(&relay->versions[at + 1], &relay->versions[at],
+            (relay->n_versions - at) * sizeof(struct loaded));
+    struct loaded *slot = &relay->versions[at];
+    *slot = (struct loaded){.binding = binding,
+                            .version = version->version,
+                            .n_starts = version->n_starts};
+    slot->starts = calloc(version->n_starts + 1, sizeof(int64_t));
+    if (!slot->starts) {
+        odk_out_of_memory();
+    }
+    for (size_t i = 0; i < version->n_starts; i++) {
+        slot->starts[i] = version->starts[i];
+    }
+    relay->n_versions++;
+    return 0;
+}
+
+/* Looks whether a newer version was published; called under every poll that
+ * brought records. */
+static int
+versions_refresh(struct relay *relay, struct odk_err *err)
+{
+    const struct relay_registry *registry = &relay->options.registry;
+    struct relay_version newest = {0};
+    int rc =
+        registry->read(registry->ctx, relay->options.name, relay->options.topic,
+                       0, &relay->arena, &newest, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    relay->is_quarantined = newest.is_quarantined;
+    if (relay->n_versions > 0 && newest.incarnation != relay->incarnation) {
+        versions_release(relay); /* a reset: another life, another source */
+    }
+    relay->incarnation = newest.incarnation;
+    int32_t known =
+        relay->n_versions ? relay->versions[0].version : newest.version - 1;
+    for (int32_t version = known + 1; rc == 0 && version < newest.version;
+         version++) {
+        struct relay_version between = {0};
+        rc = registry->read(registry->ctx, relay->options.name,
+                            relay->options.topic, version, &relay->arena,
+                            &between, err);
+        if (rc == 0) {
+            rc = version_add(relay, 0, &between, err);
+        }
+    }
+    if (rc == 0 && newest.version > known) {
+        rc = version_add(relay, 0, &newest, err);
+    }
+    return rc;
+}
+
+static int64_t
+version_start(const struct loaded *version, int32_t partition)
+{
+    return (size_t)partition < version->n_starts ? version->starts[partition]
+                                                 : 0;
+}
+
+/* The version that an offset belongs to; NULL: below the oldest one, not the
+ * binding's business. */
+static int
+version_of(struct relay *relay, int32_t partition, int64_t offset,
+           const struct loaded **out, struct odk_err *err)
+{
+    const struct relay_registry *registry = &relay->options.registry;
+    size_t i = 0;
+
+    *out = NULL;
+    for (;;) {
+        for (; i < relay->n_versions; i++) {
+            if (offset >= version_start(&relay->versions[i], partition)) {
+                *out = &relay->versions[i];
+                return 0;
+            }
+        }
+        const struct loaded *oldest =
+            relay->n_versions ? &relay->versions[relay->n_versions - 1] : NULL;
+        struct relay_version before = {0};
+        if (!oldest || oldest->version <= 1 ||
+            relay->n_versions == VERSIONS_MAX) {
+            return 0;
+        }
+        int rc = registry->read(registry->ctx, relay->options.name,
+                                relay->options.topic, oldest->version - 1,
+                                &relay->arena, &before, err);
+        if (rc == ODK_ENOTFOUND ||
+            (rc == 0 && before.incarnation != relay->incarnation)) {
+            return 0;
+        }
+        if (rc == 0) {
+            rc = version_add(relay, relay->n_versions, &before, err);
+        }
+        if (rc != 0) {
+            return rc;
+        }
+    }
+}
+
+/* ---- partitions
+ * ------------------------------------------------------------------------------------
+ */
+
+static struct relay_partition *
+partition_find(struct relay *relay, int32_t id)
+{
+    struct relay_partition *partition = relay->partitions;
+
+    while (partition && partition->id != id) {
+        partition = partition->next;
+    }
+    return partition;
+}
+
+static void
+partition_add(struct relay *relay, int32_t id)
+{
+    struct relay_partition *partition = partition_find(relay, id);
+
+    if (!partition) {
+        partition = calloc(1, sizeof(*partition));
+        if (!partition) {
+            odk_out_of_memory();
+        }
+        partition->flights = calloc(IN_FLIGHT_MAX, sizeof(*partition->flights));
+        if (!partition->flights) {
+            odk_out_of_memory();
+        }
+        partition->id = id;
+        partition->next = relay->partitions;
+        relay->partitions = partition;
+    }
+    partition->is_started = false;
+    partition->n_flights = 0;
+}
+
+static void
+partition_remove(struct relay *relay, int32_t id)
+{
+    struct relay_partition **at = &relay->partitions;
+
+    while (*at && (*at)->id != id) {
+        at = &(*at)->next;
+    }
+    if (*at) {
+        struct relay_partition *gone = *at;
+        *at = gone->next;
+        free(gone->flights);
+        free(gone);
+    }
+}
+
+/* Where an unstarted partition begins: the group's offset of this incarnation,
+ * else the binding's start. */
+static int
+partition_begin(struct relay *relay, struct relay_partition *partition,
+                struct odk_err *err)
+{
+    struct bus_place place = {0, partition->id};
+    struct odk_buf metadata;
+    char expected[24];
+    int64_t offset = -1;
+    int64_t start = 0;
+    int64_t end = 0;
+
+    (void)snprintf(expected, sizeof(expected), "odk-incarnation:%d",
+                   relay->incarnation);
+    odk_buf_init(&metadata, 0);
+    int rc = bus_group_offset(&relay->bus, place, &offset, &metadata, err);
+    bool is_ours = odk_str_is(odk_buf_str(&metadata), expected);
+    odk_buf_release(&metadata);
+    if (rc == 0) {
+        rc = bus_log_range(&relay->bus, relay->options.topic, partition->id,
+                           &start, &end, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    if (offset < 0 || !is_ours) {
+        offset = version_start(&relay->versions[relay->n_versions - 1],
+                               partition->id);
+        offset = offset < start &&
+                         (size_t)partition->id >= relay->versions[0].n_starts
+                     ? start
+                     : offset;
+    }
+    if (offset < start || offset > end) {
+        char reason[200];
+        (void)snprintf(reason, sizeof(reason),
+                       "%s/%d holds the offsets %lld to %lld, the binding goes "
+                       "on at %lld; see odradek binding reset",
+                       relay->topic, partition->id, (long long)start,
+                       (long long)end, (long long)offset);
+        quarantine(relay, reason);
+        return 0;
+    }
+    rc = bus_start(&relay->bus, place, offset, err);
+    if (rc == 0) {
+        partition->is_started = true;
+        partition->is_paused = false;
+        partition->n_flights = 0;
+        partition->next_offset = offset;
+        partition->committed_offset = offset;
+    }
+    return rc;
+}
+
+static void
+begin_partitions(struct relay *relay)
+{
+    struct odk_err err = {0};
+    bool is_needed = false;
+
+    for (struct relay_partition *partition = relay->partitions; partition;
+         partition = partition->next) {
+        is_needed |= !partition->is_started;
+    }
+    if (!is_needed || now_of(relay) < relay->retry_at) {
+        return;
+    }
+    int rc = versions_refresh(relay, &err);
+    for (struct relay_partition *partition = relay->partitions;
+         rc == 0 && partition && !relay->is_quarantined;
+         partition = partition->next) {
+        if (!partition->is_started) {
+            rc = partition_begin(relay, partition, &err);
+        }
+    }
+    if (rc != 0 || relay->is_quarantined) {
+        relay->retry_at = now_of(relay) + (rc != 0 ? 1000 : 10000);
+    }
+    if (rc != 0) {
+        odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.start_failed",
+                "binding %s: %s", relay->name, err.message);
+    }
+}
+
+/* ---- flights
+ * ---------------------------------------------------------------------------------------
+ */
+
+static struct flight *
+flight_add(struct relay_partition *partition, int64_t offset)
+{
+    odk_assert(partition->n_flights < IN_FLIGHT_MAX);
+    struct flight *flight =
+        &partition->flights[(partition->first_flight + partition->n_flights++) %
+                            IN_FLIGHT_MAX];
+
+    *flight = (struct flight){.offset = offset};
+    partition->next_offset = offset + 1;
+    return flight;
+}
+
+static void
+flights_land(struct relay_partition *partition)
+{
+    while (partition->n_flights > 0 &&
+           partition->flights[partition->first_flight].is_acked) {
+        partition->first_flight = (partition->first_flight + 1) % IN_FLIGHT_MAX;
+        partition->n_flights--;
+    }
+}
+
+static int64_t
+landed_offset(const struct relay_partition *partition)
+{
+    return partition->n_flights
+               ? partition->flights[partition->first_flight].offset
+               : partition->next_offset;
+}
+
+/* Acks name a record by a number: partition and offset in the foreign topic. */
+#define FLIGHT_OFFSET_BITS 44
+
+static uint64_t
+flight_number(const struct bus_message *message)
+{
+    odk_assert(message->offset >> FLIGHT_OFFSET_BITS == 0);
+    return (uint64_t)message->partition << FLIGHT_OFFSET_BITS |
+           (uint64_t)message->offset;
+}
+
+static void
+take_ack(struct relay *relay, const struct bus_ack *ack)
+{
+    struct relay_partition *partition =
+        partition_find(relay, (int32_t)(ack->seq >> FLIGHT_OFFSET_BITS));
+    int64_t offset =
+        (int64_t)(ack->seq & ((UINT64_C(1) << FLIGHT_OFFSET_BITS) - 1));
+    size_t low = 0;
+    size_t high = partition ? partition->n_flights : 0;
+
+    if (ack->code != 0) {
+        odk_log(&relay->options.logger, ODK_LOG_ERROR, "binding.send_refused",
+                "binding %s: %s", relay->name, odk_err_text(ack->code));
+        relay->is_producer_down = true;
+        return;
+    }
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct flight *flight =
+            &partition
+                 ->flights[(partition->first_flight + middle) % IN_FLIGHT_MAX];
+        if (flight->offset == offset) {
+            flight->is_acked = true;
+            return;
+        }
+        if (flight->offset < offset) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+}
+
+static void
+commit(struct relay *relay)
+{
+    char metadata[24];
+    int len = snprintf(metadata, sizeof(metadata), "odk-incarnation:%d",
+                       relay->incarnation);
+
+    relay->commit_at = 0;
+    for (struct relay_partition *partition = relay->partitions; partition;
+         partition = partition->next) {
+        struct odk_err err = {0};
+        int64_t offset = landed_offset(partition);
+        if (!partition->is_started || offset == partition->committed_offset) {
+            continue;
+        }
+        int rc =
+            bus_commit_offset(&relay->bus, (struct bus_place){0, partition->id},
+                              offset, odk_str_n(metadata, (size_t)len), &err);
+        if (rc != 0) {
+            odk_log(&relay->options.logger, ODK_LOG_WARN,
+                    "binding.commit_failed", "%s", err.message);
+            relay->commit_at = now_of(relay) + COMMIT_MS;
+        } else {
+            partition->committed_offset = offset;
+        }
+    }
+}
+
+/* ---- polling
+ * ---------------------------------------------------------------------------------------
+ */
+
+static void
+drain(struct relay *relay)
+{
+    odk_dur_ms give_up_at = now_of(relay) + DRAIN_MS;
+    bool is_drained = false;
+
+    while (!is_drained && now_of(relay) < give_up_at &&
+           !relay->is_producer_down) {
+        struct bus_batch polled = {0};
+        is_drained = true;
+        for (struct relay_partition *partition = relay->partitions; partition;
+             partition = partition->next) {
+            flights_land(partition);
+            is_drained &= partition->n_flights == 0;
+        }
+        if (is_drained || bus_poll(&relay->bus, 50, &polled, NULL) != 0) {
+            break;
+        }
+        for (size_t i = 0; i < polled.n_acks; i++) {
+            take_ack(relay, &polled.acks[i]);
+        }
+    }
+    commit(relay);
+}
+
+static void
+take_assignments(struct relay *relay, const struct bus_batch *polled)
+{
+    struct odk_err err = {0};
+
+    for (size_t i = 0; i < polled->n_assigned; i++) {
+        partition_add(relay, polled->assigned[i].partition);
+    }
+    if (polled->n_revoked == 0) {
+        return;
+    }
+    int32_t *gone = calloc(polled->n_revoked, sizeof(*gone));
+    if (!gone) {
+        odk_out_of_memory();
+    }
+    size_t n = polled->n_revoked;
+    for (size_t i = 0; i < n; i++) {
+        gone[i] = polled->revoked[i].partition;
+    }
+    if (!polled->is_lost) {
+        drain(relay); /* polls: the batch's arrays are gone */
+    }
+    for (size_t i = 0; i < n; i++) {
+        partition_remove(relay, gone[i]);
+    }
+    free(gone);
+    if (bus_revoke_done(&relay->bus, &err) != 0) {
+        odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.revoke_failed",
+                "%s", err.message);
+    }
+}
+
+/* Everything not acknowledged is read and sent again: the shards drop what
+ * repeats. */
+static void
+producer_mend(struct relay *relay)
+{
+    struct odk_err err = {0};
+
+    if (!relay->is_producer_down) {
+        return;
+    }
+    if (bus_producer_reset(&relay->bus, &err) != 0) {
+        odk_log(&relay->options.logger, ODK_LOG_ERROR,
+                "binding.producer_failed", "%s", err.message);
+        relay->retry_at = now_of(relay) + 1000;
+        return;
+    }
+    relay->is_producer_down = false;
+    for (struct relay_partition *partition = relay->partitions; partition;
+         partition = partition->next) {
+        partition->is_restart = true;
+    }
+}
+
+static void
+do_restarts(struct relay *relay)
+{
+    for (struct relay_partition *partition = relay->partitions; partition;
+         partition = partition->next) {
+        struct odk_err err = {0};
+        flights_land(partition);
+        if (!partition->is_restart || !partition->is_started) {
+            continue;
+        }
+        int64_t offset = landed_offset(partition);
+        if (bus_start(&relay->bus, (struct bus_place){0, partition->id}, offset,
+                      &err) != 0) {
+            odk_log(&relay->options.logger, ODK_LOG_WARN,
+                    "binding.restart_failed", "%s", err.message);
+            continue;
+        }
+        partition->is_restart = false;
+        partition->is_paused = false;
+        partition->n_flights = 0;
+        partition->next_offset = offset;
+    }
+}
+
+static void
+flow_control(struct relay *relay)
+{
+    for (struct relay_partition *partition = relay->partitions; partition;
+         partition = partition->next) {
+        bool is_full = partition->n_flights > IN_FLIGHT_MAX / 2;
+        if (partition->is_started && is_full != partition->is_paused &&
+            bus_pause(&relay->bus, (struct bus_place){0, partition->id},
+                      is_full, NULL) == 0) {
+            partition->is_paused = is_full;
+        }
+    }
+}
+
+/* ---- records
+ * ---------------------------------------------------------------------------------------
+ */
+
+static int
+send_command(struct relay *relay, const struct bus_message *message,
+             struct binding_outcome *outcome, struct odk_err *err)
+{
+    char source[400];
+    struct codec_source from = {.seq = message->offset};
+    int len =
+        snprintf(source, sizeof(source), "binding/%s/%d/%s/%d", relay->name,
+                 relay->incarnation, relay->topic, message->partition);
+
+    odk_assert(len > 0 && (size_t)len < sizeof(source));
+    from.name = odk_str_n(source, (size_t)len);
+    if (outcome->command.kind == CODEC_START_WORKFLOW) {
+        outcome->command.start_workflow.has_source = true;
+        outcome->command.start_workflow.source = from;
+    } else {
+        outcome->command.signal_workflow.has_source = true;
+        outcome->command.signal_workflow.source = from;
+    }
+    odk_buf_clear(&relay->value);
+    int rc = codec_encode(relay->options.codec, outcome->command.kind,
+                          &outcome->command.start_workflow, &relay->value, err);
+    if (rc != 0) {
+        return rc;
+    }
+    struct bus_record record = {
+        .shard = -1,
+        .seq = flight_number(message),
+        .topic = ODK_STR(COMMANDS_TOPIC),
+        .partition = odk_partition(outcome->key, relay->options.partitions),
+        .key = outcome->key,
+        .value = odk_buf_str(&relay->value)};
+    relay->stats.commands++;
+    return bus_send(&relay->bus, &record, err);
+}
+
+static int
+send_deadletter(struct relay *relay, const struct bus_message *message,
+                const struct binding_outcome *outcome, struct odk_err *err)
+{
+    struct bus_header headers[40];
+    char partition[16];
+    char offset[24];
+    char source[400];
+    size_t n = 0;
+    int32_t partitions = 0;
+    int rc = bus_partitions(&relay->bus, ODK_STR(DEADLETTER_TOPIC), &partitions,
+                            err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    (void)snprintf(partition, sizeof(partition), "%d", message->partition);
+    (void)snprintf(offset, sizeof(offset), "%lld", (long long)message->offset);
+    (void)snprintf(source, sizeof(source), "binding/%s/%d/%s/%d", relay->name,
+                   relay->incarnation, relay->topic, message->partition);
+    for (; n < message->n_headers && n < ODK_ARRAY_LEN(headers) - 8; n++) {
+        headers[n] = message->headers[n];
+    }
+    headers[n++] =
+        (struct bus_header){ODK_STR("odk-origin-topic"), relay->options.topic};
+    headers[n++] = (struct bus_header){ODK_STR("odk-origin-partition"),
+                                       odk_str(partition)};
+    headers[n++] =
+        (struct bus_header){ODK_STR("odk-origin-offset"), odk_str(offset)};
+    headers[n++] =
+        (struct bus_header){ODK_STR("odk-error-code"), odk_str(outcome->code)};
+    headers[n++] =
+        (struct bus_header){ODK_STR("odk-error"), odk_str(outcome->text)};
+    headers[n++] = (struct bus_header){ODK_STR("odk-source"), odk_str(source)};
+    struct bus_record record = {.shard = -1,
+                                .seq = flight_number(message),
+                                .topic = ODK_STR(DEADLETTER_TOPIC),
+                                .partition = message->partition % partitions,
+                                .key = message->key,
+                                .value = message->value,
+                                .headers = headers,
+                                .n_headers = n};
+    relay->stats.dead_letters++;
+    odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.dead_letter",
+            "%s/%d/%lld: %s: %s", relay->topic, message->partition,
+            (long long)message->offset, outcome->code, outcome->text);
+    return bus_send(&relay->bus, &record, err);
+}
+
+static int
+take_message(struct relay *relay, struct relay_partition *partition,
+             const struct bus_message *message, struct odk_err *err)
+{
+    struct binding_event event = {relay->options.topic, message->key,
+                                  message->value};
+    struct binding_outcome outcome = {.verdict = BINDING_SKIP};
+    const struct loaded *version = NULL;
+    int rc = version_of(relay, partition->id, message->offset, &version, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    relay->stats.events++;
+    if (version) {
+        binding_match(version->binding, &event, &relay->arena, &outcome);
+    }
+    struct flight *flight = flight_add(partition, message->offset);
+    switch (outcome.verdict) {
+    case BINDING_SKIP:
+        relay->stats.skipped++;
+        flight->is_acked = true;
+        return 0;
+    case BINDING_COMMAND:
+        return send_command(relay, message, &outcome, err);
+    case BINDING_BAD:
+        return send_deadletter(relay, message, &outcome, err);
+    }
+    return 0;
+}
+
+static void
+take_messages(struct relay *relay, const struct bus_batch *polled)
+{
+    struct odk_err err = {0};
+    int rc = polled->n_messages ? versions_refresh(relay, &err) : 0;
+
+    for (size_t i = 0; i < polled->n_messages; i++) {
+        const struct bus_message *message = &polled->messages[i];
+        struct relay_partition *partition =
+            partition_find(relay, message->partition);
+        if (!partition || !partition->is_started || partition->is_restart ||
+            message->offset < partition->next_offset) {
+            continue;
+        }
+        if (rc == 0 && !relay->is_quarantined &&
+            partition->n_flights < IN_FLIGHT_MAX) {
+            rc = take_message(relay, partition, message, &err);
+        } else {
+            partition->is_restart = true;
+        }
+        if (rc != 0) {
+            partition->is_restart = true;
+        }
+    }
+    if (rc != 0) {
+        relay->is_producer_down |= rc == ODK_EFATAL;
+        relay->retry_at = now_of(relay) + 200;
+        odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.paused",
+                "binding %s: %s", relay->name, err.message);
+    }
+    if (polled->n_messages || polled->n_acks) {
+        relay->commit_at =
+            relay->commit_at ? relay->commit_at : now_of(relay) + COMMIT_MS;
+    }
+}
+
+bool
+relay_tick(struct relay *relay, odk_dur_ms wait_max)
+{
+    struct bus_batch polled = {0};
+    struct odk_err err = {0};
+    odk_dur_ms now = now_of(relay);
+
+    odk_arena_reset(&relay->arena);
+    begin_partitions(relay);
+    if (now >= relay->retry_at) {
+        producer_mend(relay);
+        do_restarts(relay);
+    }
+    flow_control(relay);
+    if (relay->commit_at && now >= relay->commit_at) {
+        commit(relay);
+    }
+    odk_dur_ms wait = relay->commit_at && relay->commit_at - now < wait_max
+                          ? relay->commit_at - now
+                          : wait_max;
+    if (relay->retry_at > now && relay->retry_at - now < wait) {
+        wait = relay->retry_at - now;
+    }
+    if (bus_poll(&relay->bus, wait > 0 ? wait : 0, &polled, &err) != 0) {
+        odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.poll_failed",
+                "binding %s: %s", relay->name, err.message);
+        if (err.code == ODK_ECORRUPT) {
+            quarantine(relay, "an offset is out of the topic's range; see "
+                              "odradek binding reset");
+        }
+        return false;
+    }
+    bool is_busy =
+        polled.n_messages > 0 || polled.n_acks > 0 || polled.n_assigned > 0;
+    for (size_t i = 0; i < polled.n_acks; i++) {
+        take_ack(relay, &polled.acks[i]);
+    }
+    relay->is_producer_down |= polled.is_producer_fatal;
+    take_messages(relay, &polled);
+    take_assignments(relay, &polled);
+    return is_busy;
+}
+
+void
+relay_close(struct relay *relay)
+{
+    drain(relay);
+    bus_close(&relay->bus, true);
+    versions_release(relay);
+    while (relay->partitions) {
+        partition_remove(relay, relay->partitions->id);
+    }
+    odk_arena_release(&relay->arena);
+    odk_buf_release(&relay->value);
+    free(relay->name);
+    free(relay->topic);
+    free(relay);
+}
