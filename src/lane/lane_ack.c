@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "lane/lane_priv.h"
+#include "store/store_headers.h"
 
 /*
  * Which numbers of a shard the broker has. Numbers are dense, acks come in any
@@ -133,6 +134,18 @@ wait_for_room(struct lane *lane, struct odk_err *err)
     return 0;
 }
 
+static size_t
+unpack_headers(struct odk_str packed, struct bus_header *out, size_t max)
+{
+    size_t n = 0;
+
+    while (n < max &&
+           store_headers_next(&packed, &out[n].name, &out[n].value) == 1) {
+        n++;
+    }
+    return n;
+}
+
 int
 lane_send(struct lane *lane, int32_t shard, const struct store_output *output,
           struct odk_err *err)
@@ -148,7 +161,7 @@ lane_send(struct lane *lane, int32_t shard, const struct store_output *output,
     odk_dur_ms give_up_at = lane_monotonic(lane) + SEND_WAIT_MS;
 
     record.n_headers =
-        lane_headers_unpack(output->headers, headers, ODK_ARRAY_LEN(headers));
+        unpack_headers(output->headers, headers, ODK_ARRAY_LEN(headers));
     int rc = bus_send(&lane->bus, &record, err);
     while (rc == ODK_EAGAIN && lane_monotonic(lane) < give_up_at) {
         rc = wait_for_room(lane, err);

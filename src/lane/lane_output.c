@@ -2,58 +2,7 @@
 
 #include "json/json.h"
 #include "lane/lane_priv.h"
-
-/* ---- packed headers
- * --------------------------------------------------------------------------------
- */
-
-static void
-put_le(struct odk_buf *out, uint32_t value, size_t bytes)
-{
-    for (size_t i = 0; i < bytes; i++) {
-        odk_buf_put_char(out, (char)(value >> (8 * i) & 0xff));
-    }
-}
-
-static uint32_t
-get_le(const char *in, size_t bytes)
-{
-    uint32_t value = 0;
-
-    for (size_t i = 0; i < bytes; i++) {
-        value |= (uint32_t)(uint8_t)in[i] << (8 * i);
-    }
-    return value;
-}
-
-void
-lane_headers_pack(struct odk_buf *out, struct odk_str name,
-                  struct odk_str value)
-{
-    odk_assert(name.len <= UINT16_MAX && value.len <= UINT32_MAX);
-    put_le(out, (uint32_t)name.len, 2);
-    put_le(out, (uint32_t)value.len, 4);
-    odk_buf_put_str(out, name);
-    odk_buf_put_str(out, value);
-}
-
-size_t
-lane_headers_unpack(struct odk_str packed, struct bus_header *out, size_t max)
-{
-    size_t n = 0;
-
-    while (packed.len >= 6 && n < max) {
-        size_t name_len = get_le(packed.ptr, 2);
-        size_t value_len = get_le(packed.ptr + 2, 4);
-        odk_assert(packed.len - 6 >= name_len &&
-                   packed.len - 6 - name_len >= value_len);
-        out[n].name = odk_str_n(packed.ptr + 6, name_len);
-        out[n].value = odk_str_n(packed.ptr + 6 + name_len, value_len);
-        packed = odk_str_from(packed, 6 + name_len + value_len);
-        n++;
-    }
-    return n;
-}
+#include "store/store_headers.h"
 
 /* ---- one output
  * ------------------------------------------------------------------------------------
@@ -554,7 +503,7 @@ pack_number(struct lane *lane, const char *name, int64_t value)
     char text[24];
     int len = snprintf(text, sizeof(text), "%lld", (long long)value);
 
-    lane_headers_pack(&lane->headers, odk_str(name),
+    store_headers_put(&lane->headers, odk_str(name),
                       odk_str_n(text, (size_t)len));
 }
 
@@ -573,16 +522,16 @@ lane_emit_deadletter(struct lane *lane, const struct lane_input *input,
     odk_buf_clear(&lane->headers);
     odk_buf_put_str(&lane->scratch, message->value);
     for (size_t i = 0; i < message->n_headers; i++) {
-        lane_headers_pack(&lane->headers, message->headers[i].name,
+        store_headers_put(&lane->headers, message->headers[i].name,
                           message->headers[i].value);
     }
-    lane_headers_pack(&lane->headers, ODK_STR("odk-origin-topic"),
+    store_headers_put(&lane->headers, ODK_STR("odk-origin-topic"),
                       odk_str(topic));
     pack_number(lane, "odk-origin-partition", message->partition);
     pack_number(lane, "odk-origin-offset", message->offset);
-    lane_headers_pack(&lane->headers, ODK_STR("odk-error-code"),
+    store_headers_put(&lane->headers, ODK_STR("odk-error-code"),
                       odk_str(input->bad_code));
-    lane_headers_pack(&lane->headers, ODK_STR("odk-error"),
+    store_headers_put(&lane->headers, ODK_STR("odk-error"),
                       odk_str(input->bad_text));
     lane->stats.dead_letters++;
     lane_log(lane, ODK_LOG_WARN, "input.dead_letter", "%s/%d/%lld: %s: %s",

@@ -383,14 +383,6 @@ int lane_emit_forward(struct lane *lane, const struct lane_input *input,
 int lane_emit_progress(struct lane *lane, struct lane_shard *shard,
                        struct odk_err *err) ODK_MUST_USE;
 
-/** Packed headers of a stored output: [u16 name length][u32 value
- * length][name][value]…, little-endian. */
-void lane_headers_pack(struct odk_buf *out, struct odk_str name,
-                       struct odk_str value);
-/** Borrows from packed; returns the number of headers, at most max. */
-size_t lane_headers_unpack(struct odk_str packed, struct bus_header *out,
-                           size_t max);
-
 /* ---- tokens (lane_token.c)
  * ---------------------------------------------------------------------- */
 
@@ -455,7 +447,7 @@ struct lane {
     odk_dur_ms flush_at; /**< monotonic: write `published` then; 0 = nothing to
                             write */
     bool is_producer_down;
-    bool is_polled_aside; /**< in this tick: borrowed records are gone */
+    bool is_polled_aside;     /**< in this tick: borrowed records are gone */
     struct lane_vec revoked;  /**< struct bus_place: reported by a poll inside a
                                  tick, done at the next */
     struct lane_vec assigned; /**< likewise */
