@@ -33,7 +33,9 @@ flight_land(struct mem_bus *mem, const struct mem_flight *flight)
 
     ack.code = topic->fail_code;
     if (ack.code) {
+        /* As on Kafka, a delivery report in error ends the producer (I7). */
         free(flight->record);
+        mem->is_fatal = true;
     } else {
         (void)mem_log_append(&topic->logs[flight->partition], flight->record,
                              mem->broker->now);
@@ -42,11 +44,12 @@ flight_land(struct mem_bus *mem, const struct mem_flight *flight)
 }
 
 static void
-flights_land(struct mem_bus *mem, size_t n)
+flights_land(struct mem_bus *mem, size_t n_max)
 {
-    n = n < mem->n_flights ? n : mem->n_flights;
-    for (size_t i = 0; i < n; i++) {
-        flight_land(mem, &mem->flights[i]);
+    size_t n = 0;
+
+    while (n < n_max && n < mem->n_flights && !mem->is_fatal) {
+        flight_land(mem, &mem->flights[n++]);
     }
     mem->n_flights -= n;
     if (n > 0) {

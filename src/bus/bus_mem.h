@@ -102,7 +102,8 @@ size_t bus_mem_in_flight(const struct bus *bus);
 void bus_mem_hold_acks(struct bus *bus, bool is_held);
 
 /** Every later record to topic fails for good with code (one of struct
- * bus_ack); 0 heals. The topic must exist. */
+ * bus_ack): its ack tells so and the producer turns fatal, what was sent after
+ * it is not acknowledged; 0 heals. The topic must exist. */
 void bus_mem_fail_topic(struct bus_mem_broker *broker, struct odk_str topic,
                         int code);
 
