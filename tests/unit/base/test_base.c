@@ -198,7 +198,7 @@ an_arena_gives_zeroed_memory_up_to_its_cap(void **state)
 
 struct entry {
     struct odk_map_node node;
-    char key[8];
+    char key[16];
 };
 
 static void
