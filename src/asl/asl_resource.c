@@ -100,10 +100,9 @@ static const char *
 lambda_parse(struct odk_str rest, struct asl_resource *out)
 {
     struct odk_str kind = part_next(&rest);
-    bool has_qualifier = false;
+    bool has_qualifier = odk_str_find(rest, ':') >= 0;
 
     out->type = part_next(&rest);
-    has_qualifier = out->type.ptr + out->type.len < rest.ptr;
     if (!odk_str_is(kind, "function") || out->type.len == 0) {
         return "A Lambda ARN must end with function:<name> or "
                "function:<name>:<alias or version>";
