@@ -82,6 +82,10 @@ struct engine_start {
     odk_dur_ms execution_timeout_ms; /**< 0: the definition's */
     struct engine_reply_to reply;
     bool is_express;
+    odk_dur_ms task_republish_ms; /**< a Task without an answer for so long is
+                                     sent again; 0: never */
+    json_t *context; /**< borrowed; members that replace those of the context
+                        object; NULL: none */
 };
 
 enum engine_input_kind {

@@ -1,0 +1,200 @@
+#ifndef ENGINE_DECIDER_H
+#define ENGINE_DECIDER_H
+
+/*
+ * What comes next in a workflow is asked of a decider: a const table of
+ * functions over a state of its own. The kernel (this room) keeps what every
+ * workflow has and knows nothing of the decider's language; the decider changes
+ * nothing but through entries, which the kernel numbers, writes and hands to
+ * both applies. A decider thinks in *lines*: small numbers, one for each thread
+ * of its flow; the root is 0.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/base.h"
+#include "engine/engine.h"
+#include "engine/engine_entry.h"
+#include "engine/engine_texts.h"
+
+/** Payload bytes of one state, task or execution (AWS's quota). */
+#define ENGINE_PAYLOAD_BYTES_MAX 262144
+/** States entered in one transition before it yields. */
+#define ENGINE_STEP_STATES_MAX 1000
+/** States entered without an input from outside: an endless loop. */
+#define ENGINE_LOOP_STATES_MAX 100000
+
+enum engine_result_kind {
+    ENGINE_RESULT_SUCCEEDED,
+    ENGINE_RESULT_FAILED,
+    ENGINE_RESULT_TIMED_OUT,
+};
+
+/** How an attempt of a line's activity ended. */
+struct engine_result {
+    enum engine_result_kind kind;
+    int32_t frame;
+    int64_t activity;
+    int32_t attempt;
+    json_t *output;
+    struct odk_str error;
+    struct odk_str cause;
+    odk_time_ms schedule_to_close_at; /**< 0: none; no retry reaches past it */
+    bool is_unknown; /**< some attempt may have had its effect */
+};
+
+/** The events of an activity are named by family. */
+enum engine_family {
+    ENGINE_FAMILY_TASK,
+    ENGINE_FAMILY_LAMBDA,
+    ENGINE_FAMILY_ACTIVITY,
+    ENGINE_FAMILY_COMPENSATION,
+};
+
+/** One attempt to schedule. All borrowed for the call. */
+struct engine_task {
+    int32_t frame;
+    int64_t activity; /**< id: of the event that entered the state */
+    int32_t attempt;  /**< from 1 */
+    int64_t prev;     /**< the line's previous event */
+    enum engine_family family;
+    struct odk_str queue;
+    struct odk_str type;
+    struct odk_str resource;
+    struct odk_str resource_type;
+    struct odk_str state; /**< compensations: of which state */
+    json_t *input;
+    json_t *credentials;
+    odk_dur_ms schedule_to_start_ms;
+    odk_dur_ms start_to_close_ms;
+    odk_dur_ms heartbeat_ms;
+    odk_dur_ms schedule_to_close_ms; /**< over all attempts */
+};
+
+/** What undoes an activity; from the definition. */
+struct engine_undo {
+    struct odk_str state; /**< names it in the history */
+    struct odk_str resource;
+    struct odk_str queue;
+    struct odk_str type;
+    odk_dur_ms timeout_ms;
+    odk_dur_ms heartbeat_ms;
+    odk_dur_ms settle_ms;
+    enum asl_on_unknown on_unknown;
+};
+
+enum engine_scope_end {
+    ENGINE_SCOPE_PASS,    /**< entries go to the parent line */
+    ENGINE_SCOPE_REPLACE, /**< entries end: another one stands for them */
+};
+
+struct engine_decider {
+    const char *name;
+
+    /* The state. */
+    void *(*create)(const struct asl_machine *machine);
+    void (*destroy)(void *state);
+    void (*apply)(void *state, const struct engine_entry *entry);
+    void (*save)(const void *state, struct engine_texts *texts,
+                 struct odk_buf *out);
+    int (*load)(void *state, json_t *saved, struct odk_err *err);
+    size_t (*bytes)(const void *state);
+    /** Members for describe, from a saved state. */
+    void (*describe)(json_t *saved, json_t *out);
+
+    /* Live only: these emit entries. */
+    void (*start)(void *state, struct engine *engine);
+    /** Goes on with every line that is ready, within the step's budget. */
+    void (*run)(void *state, struct engine *engine);
+    void (*task_done)(void *state, struct engine *engine,
+                      const struct engine_result *result);
+    void (*timer)(void *state, struct engine *engine, int32_t frame);
+    void (*signal)(void *state, struct engine *engine, struct odk_str name);
+    /** A rollback that the decider asked for is complete. */
+    void (*rolled_back)(void *state, struct engine *engine, int32_t frame);
+    /** Evaluates what undoes a succeeded activity whose line has gone on. */
+    int (*late_arguments)(void *state, struct engine *engine,
+                          struct odk_str name, json_t *output, json_t *input,
+                          json_t **arguments, struct asl_error *error);
+    /** How a state is undone; false: not at all. */
+    bool (*undo)(const void *state, struct odk_str name,
+                 struct engine_undo *out);
+    /** Delay before the next attempt of a compensation, -1: no more. */
+    odk_dur_ms (*undo_delay)(const void *state, struct odk_str name,
+                             struct odk_str error, int32_t attempt,
+                             struct odk_rand *rand);
+};
+
+/* Services for deciders. */
+
+/** A new entry of a line. */
+static inline struct engine_entry
+engine_entry_of(enum engine_entry_type type, int32_t frame)
+{
+    return (struct engine_entry){
+        .type = type, .frame = frame, .index = -1, .length = -1};
+}
+
+/** Numbers (an event), writes and applies an entry; entry->id is set. */
+void engine_emit(struct engine *engine, struct engine_entry *entry);
+
+/** Time, randomness and texts of this transition. */
+odk_time_ms engine_now(const struct engine *engine);
+struct odk_rand *engine_rand(struct engine *engine);
+struct engine_texts *engine_texts_of(struct engine *engine);
+
+/** The run's input, borrowed. */
+json_t *engine_input_of(const struct engine *engine);
+/** Members that replace those of the context object, or NULL. */
+json_t *engine_context_of(const struct engine *engine);
+
+/** Whether lines may go on: the run is open and not closing. */
+bool engine_is_running(const struct engine *engine);
+/** Counts one state; false: the step's budget is used up. */
+bool engine_may_enter(const struct engine *engine);
+/** States entered since the last input from outside. */
+int64_t engine_loop_count(const struct engine *engine);
+
+/** Schedules one attempt and sends its Task. */
+void engine_schedule(struct engine *engine, const struct engine_task *task);
+/** Tells the workers of an open activity that nobody waits any more. */
+void engine_cancel_task(struct engine *engine, int64_t activity,
+                        struct odk_str reason);
+/** Whether an activity has an attempt that waits for its result. */
+bool engine_has_open_task(const struct engine *engine, int64_t activity);
+
+/** Whether the kernel still keeps an activity, open or between attempts. */
+bool engine_knows_activity(const struct engine *engine, int64_t activity);
+
+/** The oldest buffered signal of a name: its place and payload (borrowed), or
+ * false. */
+bool engine_signal_find(const struct engine *engine, struct odk_str name,
+                        size_t *index, json_t **payload);
+
+/** The run ends; failed ones compensate first where the definition says so. */
+void engine_succeed(struct engine *engine, int64_t prev, json_t *output);
+void engine_fail(struct engine *engine, int64_t prev, struct odk_str error,
+                 struct odk_str cause);
+
+/** Registers what undoes a succeeded state of a line. arguments NULL: their
+ * evaluation failed with error and cause, the entry is unresolved. Returns the
+ * event's id. */
+int64_t engine_register_undo(struct engine *engine,
+                             const struct engine_entry *entry);
+/** Entries that may still be added to the run. */
+bool engine_may_register(const struct engine *engine);
+/** Drops every entry: the pivot succeeded. */
+void engine_pass_pivot(struct engine *engine, int32_t frame);
+/** Moves or ends the entries of a line that ends. */
+void engine_end_scope(struct engine *engine, int32_t frame, int32_t parent,
+                      enum engine_scope_end end);
+/** Runs and removes the entries of the lines in list, then calls
+ * decider->rolled_back(frame). False: there is nothing to undo, and nothing
+ * will be called. */
+bool engine_rollback(struct engine *engine, int32_t frame, const int32_t *lines,
+                     size_t n_lines);
+
+#endif

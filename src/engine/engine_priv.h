@@ -1,0 +1,310 @@
+#ifndef ENGINE_PRIV_H
+#define ENGINE_PRIV_H
+
+/*
+ * The state of one execution and what the files of this room share. Only
+ * engine_apply.c (and its parts) changes what is saved.
+ */
+
+#include "engine/engine.h"
+#include "engine/engine_decider.h"
+#include "engine/engine_entry.h"
+#include "engine/engine_texts.h"
+#include "json/json.h"
+
+#define ENGINE_MAGIC 0x6f646b65U /* "odke" */
+
+#define ENGINE_REPLIES_MAX 16
+/** Tasks sent for one attempt whose answers count: the first and republished
+ * ones. */
+#define ENGINE_SEQS_MAX    8
+#define ENGINE_SIGNALS_MAX 10000
+#define ENGINE_UNDOS_MAX   10000
+
+enum engine_activity_status {
+    ENGINE_ACTIVITY_SCHEDULED = 1,
+    ENGINE_ACTIVITY_STARTED,
+    ENGINE_ACTIVITY_IDLE, /**< between attempts, or given up */
+};
+
+struct engine_activity {
+    int64_t id;
+    int32_t frame;
+    int32_t attempt;
+    int64_t prev;  /**< last event of its line */
+    int64_t entry; /**< compensations: of the registry */
+    enum engine_activity_status status;
+    enum engine_family family;
+    bool is_unknown; /**< an attempt may have had its effect */
+    uint64_t seqs[ENGINE_SEQS_MAX];
+    int32_t n_seqs;
+    struct odk_str queue; /**< owned, as all strings here */
+    struct odk_str type;
+    struct odk_str resource;
+    struct odk_str resource_type;
+    struct odk_str worker;
+    json_t *input;
+    odk_time_ms scheduled_at;
+    odk_time_ms published_at;
+    odk_time_ms started_at;   /**< 0: not yet */
+    odk_time_ms heartbeat_at; /**< 0: none yet */
+    json_t *heartbeat;        /**< details of the last one */
+    odk_dur_ms schedule_to_start_ms;
+    odk_dur_ms start_to_close_ms;
+    odk_dur_ms heartbeat_ms;
+    odk_time_ms schedule_to_close_at; /**< 0: none */
+    uint64_t timer;                   /**< 0: none */
+    struct odk_str error;             /**< of the last failed attempt */
+    struct odk_str cause;
+};
+
+struct engine_family_events {
+    enum engine_entry_type scheduled;
+    enum engine_entry_type started;
+    enum engine_entry_type succeeded;
+    enum engine_entry_type failed;
+    enum engine_entry_type timed_out;
+};
+
+enum engine_timer_kind {
+    ENGINE_TIMER_EXECUTION = 1,
+    ENGINE_TIMER_ACTIVITY,
+    ENGINE_TIMER_FRAME,
+    ENGINE_TIMER_YIELD,
+    ENGINE_TIMER_UNDO, /**< settle or retry of a registry entry */
+};
+
+struct engine_timer {
+    uint64_t id;
+    enum engine_timer_kind kind;
+    int64_t ref; /**< activity, line or entry */
+    odk_time_ms due;
+};
+
+struct engine_signal {
+    struct odk_str name;
+    json_t *payload;
+};
+
+struct engine_address {
+    struct odk_str topic;
+    int32_t partition;
+    struct odk_str correlation_id;
+};
+
+/** A registry entry's life; see engine_undo.c for the graph. */
+enum engine_undo_status {
+    ENGINE_UNDO_UNKNOWN = 1, /**< its activity may have had its effect */
+    ENGINE_UNDO_SETTLING,    /**< a rollback waits for the late answer */
+    ENGINE_UNDO_READY,
+    ENGINE_UNDO_UNRESOLVED, /**< its arguments could not be evaluated */
+    ENGINE_UNDO_RUNNING,
+    ENGINE_UNDO_BACKOFF,
+    ENGINE_UNDO_STUCK,
+    ENGINE_UNDO_LATE, /**< a late effect of a closed run, or one that nobody
+                         will undo */
+};
+
+struct engine_undo_entry {
+    int64_t id;       /**< of its event or, unknown, of its activity's */
+    int64_t activity; /**< the forward one */
+    int32_t frame;    /**< scope */
+    int32_t attempt;
+    int32_t rollback; /**< line + 1 of the rollback that runs it, 0: none,
+                         INT32_MAX: the run's closing */
+    enum engine_undo_status status;
+    bool is_pivot;        /**< an unknown pivot, not a compensation */
+    struct odk_str state; /**< owned */
+    struct odk_str resource;
+    json_t *arguments; /**< NULL: none */
+    struct odk_str error;
+    struct odk_str cause;
+    uint64_t timer;
+    uint64_t seqs[ENGINE_SEQS_MAX]; /**< of the forward activity, for late
+                                       answers */
+    int32_t n_seqs;
+    int32_t forward_attempt;
+};
+
+struct engine_rollback {
+    int32_t frame; /**< -1: the run's closing */
+    odk_time_ms since;
+};
+
+/** What a step collects. */
+struct engine_step_scratch {
+    struct odk_buf entries;
+    struct engine_output *outputs;
+    size_t n_outputs;
+    size_t outputs_size;
+    struct engine_timer_op *timers;
+    size_t n_timers;
+    size_t timers_size;
+    struct odk_arena arena; /**< strings of outputs */
+    struct odk_rand rand;
+    odk_time_ms now;
+    uint64_t seq_next;
+    int64_t first_event_id;
+    int64_t last_event_id;
+    int64_t n_entries;
+    int32_t n_entered; /**< states */
+    bool is_live;
+    bool is_over_budget;
+    const char *rejected;
+    struct odk_str rejected_message;
+};
+
+struct engine {
+    unsigned magic;
+
+    /* What never changes after the first entry. */
+    struct odk_arena arena;
+    struct engine_identity identity;
+    const struct asl_machine *machine;
+    json_t *input;
+    json_t *context;
+    odk_dur_ms timeout_ms;
+    odk_dur_ms republish_ms;
+    bool is_express;
+    struct engine_reply_to first_reply; /**< of engine_new, for the first step
+                                         */
+
+    enum engine_status status;
+    int64_t version;
+    int64_t next_event_id;
+    int64_t next_hidden_id;
+    odk_time_ms clock;
+    odk_time_ms started_at;
+    odk_time_ms closed_at;
+    uint64_t next_timer;
+    int64_t loop_count;
+    uint8_t chain[ODK_SHA256_BYTES];
+    json_t *output;
+    struct odk_str error;
+    struct odk_str cause;
+
+    /* Closing: compensation runs before the end that was decided. */
+    enum engine_status closing; /**< 0: not */
+    bool is_cancel_asked;       /**< takes effect after a rollback */
+    struct odk_str cancel_reason;
+    int64_t undo_prev; /**< previous event of the compensation's line */
+    int64_t undo_done;
+    bool has_undone; /**< a compensation has started */
+
+    struct engine_address *replies;
+    size_t n_replies;
+    struct engine_activity *activities;
+    size_t n_activities;
+    size_t activities_size;
+    struct engine_timer *timers;
+    size_t n_timers;
+    size_t timers_size;
+    struct engine_signal *signals;
+    size_t n_signals;
+    size_t signals_size;
+    struct engine_undo_entry *undos;
+    size_t n_undos;
+    size_t undos_size;
+    struct engine_rollback *rollbacks;
+    size_t n_rollbacks;
+    size_t rollbacks_size;
+
+    const struct engine_decider *decider;
+    void *lines;
+
+    struct engine_texts texts;
+    struct engine_step_scratch step;
+#ifdef ODK_SLOW_ASSERTS
+    struct odk_buf before;
+#endif
+};
+
+/** Owned copies of strings; absent stays absent. */
+struct odk_str engine_str_dup(struct odk_str s);
+void engine_str_drop(struct odk_str *s);
+void engine_str_set(struct odk_str *at, struct odk_str s);
+
+/** Room for one more in a growing array; returns the new, zeroed element. */
+void *engine_grow(void **list, size_t *n, size_t *size, size_t element);
+
+/** An engine without identity, for load and replay. */
+struct engine *engine_blank(const struct asl_machine *machine);
+
+/* Apply: the only changers of saved state. */
+
+/** Applies one entry to kernel and decider. */
+void engine_apply(struct engine *engine, const struct engine_entry *entry);
+void engine_apply_activity(struct engine *engine,
+                           const struct engine_entry *entry);
+void engine_apply_undo(struct engine *engine, const struct engine_entry *entry);
+/** Sets the identity from its fact, or from engine_new. */
+void engine_apply_identity(struct engine *engine,
+                           const struct engine_entry *entry);
+
+/** Timers; ids are given in order. Drops of 0 or unknown ids do nothing. */
+uint64_t engine_timer_set(struct engine *engine, enum engine_timer_kind kind,
+                          int64_t ref, odk_time_ms due);
+void engine_timer_drop(struct engine *engine, uint64_t id);
+void engine_timer_drop_ref(struct engine *engine, enum engine_timer_kind kind,
+                           int64_t ref);
+const struct engine_timer *engine_timer_find(const struct engine *engine,
+                                             uint64_t id);
+
+struct engine_activity *engine_activity_find(const struct engine *engine,
+                                             int64_t id);
+void engine_activity_remove(struct engine *engine,
+                            struct engine_activity *activity);
+/** The events of a family. */
+extern const struct engine_family_events engine_families[4];
+/** Whether a worker must say that it started. */
+bool engine_activity_wants_started(const struct engine_activity *activity);
+/** Deadlines; each ODK_TIME_NEVER when it does not apply now. */
+odk_time_ms engine_start_due(const struct engine_activity *activity);
+odk_time_ms engine_close_due(const struct engine_activity *activity);
+odk_time_ms engine_heartbeat_due(const struct engine_activity *activity);
+odk_time_ms engine_republish_due(const struct engine *engine,
+                                 const struct engine_activity *activity);
+bool engine_activity_is_open(const struct engine_activity *activity);
+/** When its timer is due next; ODK_TIME_NEVER: no timer. */
+odk_time_ms engine_activity_due(const struct engine *engine,
+                                const struct engine_activity *activity);
+
+struct engine_undo_entry *engine_undo_find(const struct engine *engine,
+                                           int64_t id);
+
+/** Counts a transition and chains the hash of its entries. */
+void engine_seal(struct engine *engine, struct odk_str entries);
+
+/* Live. */
+
+/** Inputs about activities; see engine_step. */
+void engine_take_result(struct engine *engine,
+                        const struct engine_input *input);
+void engine_take_activity_timer(struct engine *engine, int64_t id);
+/** Late answers for closed attempts of what can be undone; true: taken. */
+bool engine_take_late(struct engine *engine, const struct engine_input *input);
+void engine_take_undo_timer(struct engine *engine, int64_t id);
+void engine_take_resolve(struct engine *engine,
+                         const struct engine_input *input);
+/** A result of a running compensation. */
+void engine_undo_done(struct engine *engine, int64_t entry,
+                      const struct engine_result *result);
+
+/** Ends the run now: tells open tasks, writes the closing event. */
+void engine_close(struct engine *engine, enum engine_status status,
+                  int64_t prev, struct engine_entry *why);
+/** Ends the run, after its compensation when the definition wants one. */
+void engine_end(struct engine *engine, enum engine_status status, int64_t prev,
+                struct odk_str error, struct odk_str cause);
+/** Goes on with a closing run's compensation; true: it is complete. */
+void engine_undo_run(struct engine *engine);
+bool engine_is_stuck(const struct engine *engine);
+
+struct engine_output *engine_output_add(struct engine *engine,
+                                        enum engine_output_kind kind);
+struct odk_str engine_step_str(struct engine *engine, struct odk_str s);
+
+/** Refuses the command of this step. */
+void engine_reject(struct engine *engine, const char *code, const char *text);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * What an entry does to the lines. Nothing else changes what is saved.
+ */
+
+#include <stdlib.h>
+
+#include "interpreter/interpreter_priv.h"
+
+static void
+drop_str(struct odk_str *s)
+{
+    union {
+        const char *in;
+        char *out;
+    } owned = {.in = s->ptr};
+
+    free(owned.out);
+    *s = (struct odk_str){NULL, 0};
+}
+
+static void
+set_str(struct odk_str *at, struct odk_str s)
+{
+    char *copy = NULL;
+
+    drop_str(at);
+    if (!s.ptr) {
+        return;
+    }
+    copy = malloc(s.len + 1);
+    if (!copy) {
+        odk_out_of_memory();
+    }
+    memcpy(copy, s.ptr, s.len);
+    copy[s.len] = '\0';
+    *at = odk_str_n(copy, s.len);
+}
+
+static void
+set_json(json_t **at, json_t *value)
+{
+    json_t *old = *at;
+
+    *at = json_incref(value);
+    json_decref(old);
+}
+
+void
+interpreter_line_clear(struct interpreter_line *line)
+{
+    set_json(&line->input, NULL);
+    set_json(&line->vars, NULL);
+    set_json(&line->items, NULL);
+    set_json(&line->results, NULL);
+    free(line->tries);
+    drop_str(&line->signal);
+    drop_str(&line->mode);
+    drop_str(&line->error);
+    drop_str(&line->cause);
+    *line = (struct interpreter_line){0};
+}
+
+struct interpreter_line *
+interpreter_line_at(struct interpreter *in, int32_t frame)
+{
+    odk_assert(frame >= 0 && frame < INTERPRETER_LINES_MAX);
+    while (frame >= in->lines_size) {
+        int32_t size = in->lines_size ? in->lines_size * 2 : 2;
+        struct interpreter_line *grown =
+            realloc(in->lines, (size_t)size * sizeof(*grown));
+        if (!grown) {
+            odk_out_of_memory();
+        }
+        in->lines = grown;
+        in->lines_size = size;
+    }
+    while (frame >= in->n_lines) {
+        in->lines[in->n_lines++] = (struct interpreter_line){0};
+    }
+    return &in->lines[frame];
+}
+
+static void
+begin_line(struct interpreter *in, const struct engine_entry *entry,
+           int32_t parent, int64_t prev)
+{
+    struct interpreter_line *line = interpreter_line_at(in, entry->frame);
+
+    odk_assert(!line->is_used);
+    line->is_used = true;
+    line->parent = parent;
+    line->scope = entry->scope;
+    line->index = entry->index;
+    line->state = -1;
+    line->phase = INTERPRETER_BEGIN;
+    line->prev = prev;
+    line->tolerated_percent = -1;
+    in->n_used++;
+    if (parent >= 0) {
+        interpreter_line(in, parent)->n_started++;
+    }
+}
+
+static void
+end_line(struct interpreter *in, int32_t frame)
+{
+    interpreter_line_clear(interpreter_line(in, frame));
+    in->n_used--;
+    while (in->n_lines > 0 && !in->lines[in->n_lines - 1].is_used) {
+        in->n_lines--;
+    }
+}
+
+static void
+apply_entered(struct interpreter *in, struct interpreter_line *line,
+              const struct engine_entry *entry)
+{
+    line->state = asl_state_find(in->machine, entry->name);
+    line->phase = INTERPRETER_READY;
+    line->entered_id = entry->id;
+    line->entered_at = entry->ts;
+    line->entered_prev = entry->prev;
+    set_json(&line->input, entry->input);
+    set_json(&line->items, NULL);
+    set_json(&line->results, NULL);
+    free(line->tries);
+    line->tries = NULL;
+    line->n_tries = 0;
+    line->tries_total = 0;
+}
+
+static void
+apply_exited(struct interpreter_line *line, const struct engine_entry *entry)
+{
+    set_json(&line->input, entry->output);
+    if (entry->assigned) {
+        json_t *vars =
+            line->vars ? json_share_members(line->vars) : json_object();
+        (void)json_object_update(vars, entry->assigned);
+        json_decref(line->vars);
+        line->vars = vars;
+    }
+}
+
+static void
+apply_retry(struct interpreter_line *line, const struct engine_entry *entry)
+{
+    int32_t n = (int32_t)entry->index + 1;
+
+    if (n > line->n_tries) {
+        int32_t *tries = realloc(line->tries, (size_t)n * sizeof(*tries));
+        if (!tries) {
+            odk_out_of_memory();
+        }
+        memset(tries + line->n_tries, 0,
+               (size_t)(n - line->n_tries) * sizeof(*tries));
+        line->tries = tries;
+        line->n_tries = n;
+    }
+    line->tries[entry->index]++;
+    line->tries_total++;
+    line->phase = INTERPRETER_BACKOFF;
+}
+
+static void
+apply_nest(struct interpreter_line *line, int64_t length)
+{
+    json_t *results = json_array();
+
+    for (int64_t i = 0; i < length; i++) {
+        json_append(results, json_null());
+    }
+    json_decref(line->results);
+    line->results = results;
+    line->length = length;
+    line->n_started = 0;
+    line->n_done = 0;
+    line->n_failed = 0;
+    line->phase = INTERPRETER_CHILDREN;
+}
+
+static void
+apply_items(struct interpreter_line *line, const struct engine_entry *entry)
+{
+    set_json(&line->items, entry->value);
+    line->limit = entry->count;
+    line->tolerated_count = entry->number;
+    line->tolerated_percent = entry->due > 0 ? entry->due : -1;
+}
+
+/* A child's end counts for its parent; slots may move, so look it up anew. */
+static void
+apply_child_end(struct interpreter *in, const struct engine_entry *entry,
+                bool is_done)
+{
+    struct interpreter_line *child = interpreter_line(in, entry->frame);
+    struct interpreter_line *parent = interpreter_line(in, child->parent);
+
+    parent->prev = child->prev;
+    parent->n_done++;
+    if (!is_done) {
+        parent->n_failed++;
+    }
+    if (parent->results && child->index >= 0) {
+        json_t *result = is_done ? json_incref(child->input) : json_null();
+        if (!is_done) {
+            result = json_object();
+            json_set(result, ODK_STR("Status"), json_string("FAILED"));
+            json_set(
+                result, ODK_STR("Error"),
+                json_str_new(entry->error.ptr ? entry->error : ODK_STR("")));
+            json_set(
+                result, ODK_STR("Cause"),
+                json_str_new(entry->cause.ptr ? entry->cause : ODK_STR("")));
+        }
+        (void)json_array_set_new(parent->results, (size_t)child->index, result);
+    }
+    end_line(in, entry->frame);
+}
+
+static void
+apply_failure(struct interpreter_line *line, const struct engine_entry *entry)
+{
+    line->phase = INTERPRETER_ROLLBACK;
+    line->rule = entry->index;
+    set_str(&line->mode, entry->mode);
+    set_str(&line->error, entry->error);
+    set_str(&line->cause, entry->cause);
+}
+
+static void
+apply_wait(struct interpreter_line *line, const struct engine_entry *entry)
+{
+    line->phase = entry->name.ptr ? INTERPRETER_SIGNAL : INTERPRETER_WAIT;
+    set_str(&line->signal, entry->name);
+}
+
+/* Entries that make or end a line. */
+static bool
+apply_line_set(struct interpreter *in, const struct engine_entry *entry)
+{
+    if (entry->type == ENGINE_EV_EXECUTION_STARTED) {
+        begin_line(in, entry, -1, 0);
+    } else if (entry->type == ENGINE_EV_ITERATION_STARTED) {
+        begin_line(in, entry, entry->parent, entry->id);
+    } else if (entry->type == ENGINE_EV_FACT_BRANCH) {
+        begin_line(in, entry, entry->parent,
+                   interpreter_line(in, entry->parent)->prev);
+    } else if (entry->type == ENGINE_EV_ITERATION_SUCCEEDED ||
+               entry->type == ENGINE_EV_FACT_BRANCH_DONE) {
+        apply_child_end(in, entry, true);
+    } else if (entry->type == ENGINE_EV_FACT_BRANCH_FAILED) {
+        apply_child_end(in, entry, false);
+    } else if (entry->type == ENGINE_EV_FACT_FRAME_END) {
+        end_line(in, entry->frame);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void
+apply_to_line(struct interpreter *in, struct interpreter_line *line,
+              const struct engine_entry *entry)
+{
+    uint64_t mask = engine_entry_fields(entry->type);
+
+    if (mask == ENGINE_ENTERED) {
+        apply_entered(in, line, entry);
+    } else if (mask == ENGINE_EXITED) {
+        apply_exited(line, entry);
+    } else if (entry->type == ENGINE_EV_PARALLEL_STARTED) {
+        apply_nest(line, entry->count);
+    } else if (entry->type == ENGINE_EV_MAP_STARTED) {
+        apply_nest(line, entry->length);
+    } else if (entry->type == ENGINE_EV_FACT_ITEMS) {
+        apply_items(line, entry);
+    } else if (entry->type == ENGINE_EV_FACT_WAIT) {
+        apply_wait(line, entry);
+    } else if (entry->type == ENGINE_EV_FACT_RETRY) {
+        apply_retry(line, entry);
+    } else if (entry->type == ENGINE_EV_FACT_READY) {
+        line->phase = INTERPRETER_READY;
+    } else if (entry->type == ENGINE_EV_FACT_FAILURE) {
+        apply_failure(line, entry);
+    } else if (entry->seq != 0 || (mask & ENGINE_F(seq)) != 0) {
+        line->phase = entry->activity != 0 ? INTERPRETER_TASK : line->phase;
+    }
+}
+
+/* Types that belong to no line although they have a frame of 0. */
+static bool
+is_about_line(const struct interpreter *in, const struct engine_entry *entry)
+{
+    uint64_t mask = engine_entry_fields(entry->type);
+
+    return (mask & ENGINE_F(frame)) != 0 && entry->frame >= 0 &&
+           entry->frame < in->n_lines && in->lines[entry->frame].is_used &&
+           entry->type != ENGINE_EV_COMPENSATION_SCHEDULED;
+}
+
+void
+interpreter_apply(void *state, const struct engine_entry *entry)
+{
+    struct interpreter *in = state;
+
+    if (apply_line_set(in, entry) || !is_about_line(in, entry)) {
+        return;
+    }
+    struct interpreter_line *line = interpreter_line(in, entry->frame);
+    if (engine_entry_class(entry->type) == ENGINE_CLASS_EVENT) {
+        line->prev = entry->id;
+    }
+    apply_to_line(in, line, entry);
+}
