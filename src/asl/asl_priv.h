@@ -264,7 +264,7 @@ void asl_own(struct asl_compiler *c, void *ptr, void (*free_it)(void *));
 int asl_fail(struct asl_error *error, const struct asl_env *env,
              const char *name, struct odk_str cause);
 
-/* asl_choice.c */
+/* asl_choose.c, asl_condition.c */
 
 /** Compiles the test of a JSONPath rule; NULL after a problem. */
 const struct asl_condition *asl_condition_compile(const struct asl_slot *slot);
