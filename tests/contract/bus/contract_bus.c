@@ -68,9 +68,12 @@ nothing_below_the_start_offset_arrives(void **state)
     struct peer peer;
 
     peer_open(&peer, *state, 1, PEER_ALONE);
-    peer.next[0][0] = 7;
+    peer.is_starting = false;
     send_many(&peer, 1, 0, 10);
+    peer_wait_assigned(&peer, 1);
     peer_wait_acks(&peer, 10);
+    assert_int_equal(bus_start(&peer.bus, (struct bus_place){0, 0}, 7, NULL),
+                     0);
     peer_wait_messages(&peer, 3);
     assert_int_equal(peer.messages[0].offset, 7);
     assert_contiguous(&peer, 0, 7, 1);
