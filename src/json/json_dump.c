@@ -4,6 +4,7 @@
  * must come back as it was.
  */
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,11 +69,12 @@ put_short_decimal(struct odk_buf *out, double value)
     return false;
 }
 
-/* The digits of a magnitude as d.ddde±x, the fewest that read back. */
+/* The digits of a magnitude as d.ddde±x, the fewest that read back. Below the
+ * normal doubles fewer than 15 may do. */
 static void
 format_shortest(double magnitude, char text[40])
 {
-    for (int digits = 15; digits <= 17; digits++) {
+    for (int digits = magnitude < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         (void)snprintf(text, 40, "%.*e", digits - 1, magnitude);
         if (strtod(text, NULL) == magnitude) {
             return;
