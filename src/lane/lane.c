@@ -596,9 +596,8 @@ lane_tick(struct lane *lane, odk_dur_ms wait_max)
 }
 
 void
-lane_close(struct lane *lane, bool is_leaving)
+lane_crash(struct lane *lane)
 {
-    drain(lane);
     while (lane->shards) {
         lane_shard_revoke(lane, lane->shards->id);
     }
@@ -612,7 +611,14 @@ lane_close(struct lane *lane, bool is_leaving)
     free(lane->failed.items);
     free(lane->revoked.items);
     free(lane->assigned.items);
-    bus_close(&lane->bus, is_leaving);
     store_close(&lane->store);
     free(lane);
+}
+
+void
+lane_close(struct lane *lane, bool is_leaving)
+{
+    drain(lane);
+    bus_close(&lane->bus, is_leaving);
+    lane_crash(lane);
 }

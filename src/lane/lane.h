@@ -115,6 +115,10 @@ void lane_wake(struct lane *lane);
  * closes both ports. */
 void lane_close(struct lane *lane, bool is_leaving);
 
+/** As if the process were killed: frees memory and the store's connection. The
+ * bus is the caller's to end. */
+void lane_crash(struct lane *lane);
+
 const struct lane_stats *lane_stats(const struct lane *lane);
 
 /** Rises with every tick: a watchdog compares it. Safe from another thread. */

@@ -525,6 +525,23 @@ drop_batch_shards(struct lane *lane, odk_dur_ms pause_ms)
     }
 }
 
+/* One input is to blame: refused at its next turn. If even its refusal is
+ * refused, people must look. */
+static void
+refused_alone(struct lane *lane, const struct lane_input *input,
+              const struct odk_err *err)
+{
+    lane_log(lane, ODK_LOG_ERROR, "input.refused", "shard %d: %s",
+             input->shard->id, err->message);
+    if (is_poison(lane, input)) {
+        lane_shard_quarantine(lane, input->shard, err->message);
+    }
+    poison_set(lane, input, err);
+    lane->slice_max =
+        1; /* its refusal commits alone, whatever comes behind it */
+    drop_batch_shards(lane, 0);
+}
+
 /* failed is the input whose step failed, or NULL when the commit as a whole
  * did. */
 static void
@@ -534,20 +551,9 @@ run_failed(struct lane *lane, struct lane_input *inputs, size_t n,
     bool is_refused = err->code == ODK_EREFUSED;
 
     if (failed && odk_err_class(err->code) != ODK_CLASS_RETRY) {
-        lane_log(lane, ODK_LOG_ERROR, "input.refused", "shard %d: %s",
-                 failed->shard->id, err->message);
-        if (is_poison(lane, failed)) {
-            lane_shard_quarantine(lane, failed->shard, err->message);
-        }
-        poison_set(lane, failed, err);
-        lane->slice_max =
-            1; /* its refusal commits alone, whatever comes behind it */
-        drop_batch_shards(lane, 0);
+        refused_alone(lane, failed, err);
     } else if (is_refused && n == 1) {
-        lane_log(lane, ODK_LOG_ERROR, "input.refused", "shard %d: %s",
-                 inputs->shard->id, err->message);
-        poison_set(lane, inputs, err);
-        drop_batch_shards(lane, 0);
+        refused_alone(lane, inputs, err);
     } else if (is_refused) {
         lane->slice_max = n / 2;
         drop_batch_shards(lane, 0);

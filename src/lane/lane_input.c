@@ -320,9 +320,9 @@ lane_input_read(struct lane *lane, struct lane_shard *shard,
         .kind = LANE_INPUT_RECORD, .shard = shard, .message = message};
     out->timestamp = message->timestamp;
     out->workflow_key = message->key;
-    out->seed =
-        odk_mix64((uint64_t)message->offset * 2 + (uint64_t)message->topic) ^
-        odk_mix64((uint64_t)message->partition + 1);
+    out->seed = odk_mix64(odk_mix64((uint64_t)message->partition * 2 +
+                                    (uint64_t)message->topic + 1) +
+                          (uint64_t)message->offset);
     if (!frame_is_good(lane, message, out) ||
         !decode(lane, message->value, out)) {
         return;
