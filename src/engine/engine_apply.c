@@ -43,14 +43,14 @@ note_drop(struct engine_step_scratch *step, uint64_t id)
     struct engine_timer_op *op =
         engine_grow((void **)&step->timers, &step->n_timers, &step->timers_size,
                     sizeof(*op));
-    *op = (struct engine_timer_op){false, id, 0};
+    *op = (struct engine_timer_op){false, id, due};
 }
 
 static void
 timer_remove(struct engine *engine, size_t at)
 {
     if (engine->step.is_live) {
-        note_drop(&engine->step, engine->timers[at].id);
+        note_drop(&engine->step, engine->timers[at].id, engine->timers[at].due);
     }
     engine->n_timers--;
     memmove(&engine->timers[at], &engine->timers[at + 1],

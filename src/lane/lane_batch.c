@@ -106,20 +106,15 @@ lane_batch_timer(struct lane *lane, int32_t shard,
     struct lane_timer_change *change =
         timer_change(lane, run_id, op->id, &is_new);
 
-    if (op->is_set) {
-        odk_assert(is_new); /* the engine never uses an id twice */
-        change->shard = shard;
-        change->is_set = true;
-        change->timer = (struct store_timer){
-            .due = op->due, .run_id = *run_id, .id = op->id};
-        return;
-    }
-    if (!is_new && change->is_set) {
+    if (!op->is_set && !is_new && change->is_set) {
         change->is_void = true;
         return;
     }
+    odk_assert(is_new || !op->is_set); /* the engine never uses an id twice */
     change->shard = shard;
-    change->timer = (struct store_timer){.run_id = *run_id, .id = op->id};
+    change->is_set = op->is_set;
+    change->timer =
+        (struct store_timer){.due = op->due, .run_id = *run_id, .id = op->id};
 }
 
 /* ---- sources
@@ -217,7 +212,8 @@ apply_poison(struct lane *lane, struct lane_input *input, struct odk_err *err)
         input->message && input->message->topic == LANE_PLACE_COMMANDS;
 
     if (!input->message) {
-        struct engine_timer_op drop = {.id = input->timer->timer.id};
+        struct engine_timer_op drop = {.id = input->timer->timer.id,
+                                       .due = input->timer->timer.due};
         lane_batch_timer(lane, input->shard->id, &input->run_id, &drop);
     } else if (is_command || !execution) {
         lane_input_bad(input, "Refused", "%s", lane->poison.text);

@@ -127,8 +127,8 @@ lane_apply_timer(struct lane *lane, struct lane_input *input,
     struct lane_execution *execution = lane_input_execution(lane, input);
     struct engine_input event = {.kind = ENGINE_INPUT_TIMER,
                                  .timer_id = input->timer->timer.id};
-    struct engine_timer_op drop = {.is_set = false,
-                                   .id = input->timer->timer.id};
+    struct engine_timer_op drop = {.id = input->timer->timer.id,
+                                   .due = input->timer->timer.due};
 
     lane_batch_timer(lane, input->shard->id, &input->run_id, &drop);
     if (!execution || engine_status(execution->engine) != ENGINE_RUNNING) {
