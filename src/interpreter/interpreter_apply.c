@@ -196,7 +196,11 @@ apply_child_end(struct interpreter *in, const struct engine_entry *entry,
     struct interpreter_line *child = interpreter_line(in, entry->frame);
     struct interpreter_line *parent = interpreter_line(in, child->parent);
 
-    parent->prev = child->prev;
+    if (entry->type == ENGINE_EV_ITERATION_SUCCEEDED) {
+        parent->prev = entry->id;
+    } else if (child->prev < ENGINE_HIDDEN_ID) {
+        parent->prev = child->prev;
+    }
     parent->n_done++;
     if (!is_done) {
         parent->n_failed++;

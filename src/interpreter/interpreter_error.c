@@ -13,6 +13,9 @@ is_retriable_type(const struct asl_state *state)
            state->type == ASL_MAP;
 }
 
+/* States.Runtime is final: neither Retry nor Catch sees it, whatever they name
+ * (recorded). */
+
 /* The first retrier that matches decides, whether it has attempts left or
  * not. */
 static const struct asl_retrier *
@@ -224,7 +227,8 @@ interpreter_error(struct interpreter *in, struct engine *engine, int32_t frame,
 
     failure.error = error;
     failure.cause = cause;
-    if (is_retriable_type(state) && error.len > 0) {
+    bool is_final = error.len == 0 || odk_str_is(error, "States.Runtime");
+    if (is_retriable_type(state) && !is_final) {
         const struct asl_retrier *retrier =
             find_retrier(line, state, error, &index);
         if (retrier) {

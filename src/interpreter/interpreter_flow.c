@@ -196,7 +196,11 @@ context_state(const struct interpreter_line *line,
 
     json_set(object, ODK_STR("EnteredTime"), time_text(line->entered_at));
     json_set(object, ODK_STR("Name"), json_str_new(state->name));
-    json_set(object, ODK_STR("RetryCount"), json_integer(line->tries_total));
+    if (state->type == ASL_TASK || state->type == ASL_PARALLEL ||
+        state->type == ASL_MAP) {
+        json_set(object, ODK_STR("RetryCount"),
+                 json_integer(line->tries_total));
+    }
     return object;
 }
 
@@ -497,7 +501,7 @@ interpreter_leave(struct interpreter_work *work, json_t *output,
 
     entry.name = work->state->name;
     entry.output = output;
-    entry.assigned = assigned;
+    entry.assigned = json_object_size(assigned) > 0 ? assigned : NULL;
     engine_emit(work->engine, &entry);
     if (next >= 0) {
         interpreter_enter(in, work->engine, frame, next, output);

@@ -113,8 +113,10 @@ map_limits(struct interpreter_work *work, struct engine_entry *items)
     items->count = limit > 0 ? limit : INTERPRETER_INLINE_MAX;
 }
 
+/* An iteration that another one made room for follows that one's last event. */
 static void
-start_iteration(struct interpreter *in, struct engine *engine, int32_t frame)
+start_iteration(struct interpreter *in, struct engine *engine, int32_t frame,
+                int64_t prev)
 {
     const struct interpreter_line *line = interpreter_line(in, frame);
     const struct asl_state *state = interpreter_state(in, frame);
@@ -124,6 +126,7 @@ start_iteration(struct interpreter *in, struct engine *engine, int32_t frame)
                                                 : ENGINE_EV_ITERATION_STARTED,
                           frame);
 
+    entry.prev = prev;
     entry.frame = interpreter_slot(in);
     entry.parent = frame;
     entry.scope = state->first_scope;
@@ -133,7 +136,8 @@ start_iteration(struct interpreter *in, struct engine *engine, int32_t frame)
 }
 
 static void
-start_iterations(struct interpreter *in, struct engine *engine, int32_t frame)
+start_iterations(struct interpreter *in, struct engine *engine, int32_t frame,
+                 int64_t prev)
 {
     for (;;) {
         const struct interpreter_line *line = interpreter_line(in, frame);
@@ -141,7 +145,7 @@ start_iterations(struct interpreter *in, struct engine *engine, int32_t frame)
             line->n_started - line->n_done >= line->limit) {
             return;
         }
-        start_iteration(in, engine, frame);
+        start_iteration(in, engine, frame, prev);
     }
 }
 
@@ -230,7 +234,8 @@ interpreter_do_map(struct interpreter_work *work)
         nest_done(in, work->engine, work->frame);
         return;
     }
-    start_iterations(in, work->engine, work->frame);
+    start_iterations(in, work->engine, work->frame,
+                     interpreter_line(in, work->frame)->prev);
 }
 
 /* The input of an iteration: the item, or what ItemSelector makes of it. The
@@ -301,6 +306,7 @@ interpreter_branch_done(struct interpreter *in, struct engine *engine,
 {
     const struct interpreter_line *line = interpreter_line(in, frame);
     int32_t parent = line->parent;
+    int64_t prev = line->prev;
     const struct asl_state *state = interpreter_state(in, parent);
     struct engine_entry done =
         interpreter_entry(in,
@@ -322,7 +328,7 @@ interpreter_branch_done(struct interpreter *in, struct engine *engine,
     if (line->n_done == line->length) {
         nest_done(in, engine, parent);
     } else if (state->type == ASL_MAP) {
-        start_iterations(in, engine, parent);
+        start_iterations(in, engine, parent, prev);
     }
 }
 
@@ -434,6 +440,7 @@ interpreter_branch_failed(struct interpreter *in, struct engine *engine,
 {
     const struct interpreter_line *line = interpreter_line(in, frame);
     int32_t parent = line->parent;
+    int64_t prev = line->prev;
     const struct asl_state *state = interpreter_state(in, parent);
     const struct asl_state *own = interpreter_state(in, frame);
     struct engine_entry failed =
@@ -458,7 +465,7 @@ interpreter_branch_failed(struct interpreter *in, struct engine *engine,
         if (line->n_done == line->length) {
             nest_done(in, engine, parent);
         } else {
-            start_iterations(in, engine, parent);
+            start_iterations(in, engine, parent, prev);
         }
         return;
     }
