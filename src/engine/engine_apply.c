@@ -30,7 +30,7 @@ engine_timer_set(struct engine *engine, enum engine_timer_kind kind,
 
 /* A timer that was set in this very step is forgotten, not dropped. */
 static void
-note_drop(struct engine_step_scratch *step, uint64_t id)
+note_drop(struct engine_step_scratch *step, uint64_t id, odk_time_ms due)
 {
     for (size_t i = 0; i < step->n_timers; i++) {
         if (step->timers[i].is_set && step->timers[i].id == id) {
