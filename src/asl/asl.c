@@ -228,9 +228,10 @@ asl_compile_text(struct odk_str text, const struct asl_options *options,
 
     *out = NULL;
     if (text.len > ASL_BYTES_MAX) {
-        asl_problem_code(&c, NULL, ASL_CODE_LIMIT,
-                         "The definition has %zu bytes, at most %u are allowed",
-                         text.len, ASL_BYTES_MAX);
+        asl_problem_code(
+            &c, NULL, ASL_CODE_LIMIT,
+            "The definition has %zu bytes, at most %zu are allowed", text.len,
+            ASL_BYTES_MAX);
         return ODK_EINVAL;
     }
     if (is_blank_text(text)) {

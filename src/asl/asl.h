@@ -140,6 +140,7 @@ struct asl_choice_rule {
     const struct asl_value *output;
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): by meaning */
 struct asl_state {
     struct odk_str name; /**< unique in the machine */
     enum asl_type type;

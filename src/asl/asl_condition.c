@@ -148,7 +148,7 @@ condition_children(const struct asl_slot *slot, const char *key, json_t *list,
                            : "And and Or must be arrays of at least one test");
         return false;
     }
-    out->children = odk_arena_calloc(slot->c->arena, n, sizeof(*out->children));
+    out->children = odk_arena_calloc(slot->c->arena, n, sizeof(void *));
     odk_assert(out->children);
     out->n_children = n;
     for (size_t i = 0; i < n; i++) {

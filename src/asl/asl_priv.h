@@ -17,7 +17,7 @@
 #include "json/json.h"
 
 /** A definition as text: AWS's limit. */
-#define ASL_BYTES_MAX (1024u * 1024u)
+#define ASL_BYTES_MAX ((size_t)1024 * 1024)
 /** Nesting of JSON within a definition. */
 #define ASL_DEPTH_MAX  256u
 #define ASL_STATES_MAX 10000u
@@ -286,6 +286,9 @@ void asl_item_batcher_compile(const struct asl_slot *slot);
 void asl_result_writer_compile(const struct asl_slot *slot);
 
 /* asl_resource.c */
+
+/** Whether word is in the list, whose words are each between blanks. */
+bool asl_word_in(struct odk_str word, const char *list);
 
 /** Parses a Resource; the strings live in the arena. NULL, or a sentence that
  * says what is wrong. */

@@ -43,10 +43,9 @@ problem_new(struct asl_problems *problems)
 
 static void
 problem_add(struct asl_problems *problems, const struct json_place *at,
-            struct asl_problem head, const char *fmt, va_list args)
+            struct asl_problem head, const char *text)
 {
     struct asl_problem *problem = problem_new(problems);
-    char text[PROBLEM_TEXT_MAX];
     struct odk_buf pointer;
 
     problems->n_errors += head.is_warning ? 0 : 1;
@@ -55,9 +54,6 @@ problem_add(struct asl_problems *problems, const struct json_place *at,
     }
     odk_buf_init(&pointer, 0);
     json_place_put(at, &pointer);
-    if (vsnprintf(text, sizeof(text), fmt, args) < 0) {
-        text[0] = '\0';
-    }
     *problem = head;
     problem->code = odk_arena_str(&problems->arena, head.code);
     problem->pointer = odk_arena_str(&problems->arena, odk_buf_str(&pointer));
@@ -70,36 +66,41 @@ void
 asl_problem_code(struct asl_compiler *c, const struct json_place *at,
                  const char *code, const char *fmt, ...)
 {
+    char text[PROBLEM_TEXT_MAX] = "";
     va_list args;
 
     va_start(args, fmt);
-    problem_add(c->problems, at, (struct asl_problem){.code = odk_str(code)},
-                fmt, args);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    problem_add(c->problems, at, (struct asl_problem){.code = odk_str(code)},
+                text);
 }
 
 void
 asl_problem(struct asl_compiler *c, const struct json_place *at,
             const char *fmt, ...)
 {
+    char text[PROBLEM_TEXT_MAX] = "";
     va_list args;
 
     va_start(args, fmt);
-    problem_add(c->problems, at,
-                (struct asl_problem){.code = ODK_STR(ASL_CODE_SCHEMA)}, fmt,
-                args);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    problem_add(c->problems, at,
+                (struct asl_problem){.code = ODK_STR(ASL_CODE_SCHEMA)}, text);
 }
 
 void
 asl_warn(struct asl_compiler *c, const struct json_place *at, const char *code,
          const char *fmt, ...)
 {
+    char text[PROBLEM_TEXT_MAX] = "";
     va_list args;
 
     va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
     problem_add(c->problems, at,
                 (struct asl_problem){.code = odk_str(code), .is_warning = true},
-                fmt, args);
-    va_end(args);
+                text);
 }

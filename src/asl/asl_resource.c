@@ -119,19 +119,26 @@ lambda_parse(struct odk_str rest, struct asl_resource *out)
     return NULL;
 }
 
+bool
+asl_word_in(struct odk_str word, const char *list)
+{
+    struct odk_str words = odk_str(list);
+
+    for (size_t i = 1; word.len > 0 && i + word.len < words.len; i++) {
+        if (words.ptr[i - 1] == ' ' && words.ptr[i + word.len] == ' ' &&
+            memcmp(words.ptr + i, word.ptr, word.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool
 service_has_action(struct odk_str service, struct odk_str action)
 {
     for (size_t i = 0; i < ODK_ARRAY_LEN(resource_services); i++) {
         if (odk_str_is(service, resource_services[i].service)) {
-            struct odk_str list = odk_str(resource_services[i].actions);
-            for (size_t k = 1; k + action.len < list.len; k++) {
-                if (list.ptr[k - 1] == ' ' && list.ptr[k + action.len] == ' ' &&
-                    memcmp(list.ptr + k, action.ptr, action.len) == 0) {
-                    return true;
-                }
-            }
-            return false;
+            return asl_word_in(action, resource_services[i].actions);
         }
     }
     return true;
@@ -141,16 +148,16 @@ service_has_action(struct odk_str service, struct odk_str action)
 static struct odk_str
 service_queue(struct odk_arena *arena, struct odk_str service)
 {
-    char *text = odk_arena_alloc(arena, service.len + sizeof("aws."));
+    struct odk_str prefix = ODK_STR("aws.");
+    size_t len = prefix.len + service.len;
+    char *text = odk_arena_alloc(arena, len + 1);
 
-    if (!text) {
-        return (struct odk_str){0};
+    odk_assert(text);
+    for (size_t i = 0; i < len; i++) {
+        text[i] = i < prefix.len ? prefix.ptr[i] : service.ptr[i - prefix.len];
+        text[i] = (char)(text[i] == ':' ? '.' : text[i]);
     }
-    memcpy(text, "aws.", 4);
-    for (size_t i = 0; i < service.len; i++) {
-        text[4 + i] = service.ptr[i] == ':' ? '.' : service.ptr[i];
-    }
-    return odk_str_n(text, service.len + 4);
+    return odk_str_n(text, len);
 }
 
 static const char *

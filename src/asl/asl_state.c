@@ -9,7 +9,7 @@ store(const struct asl_slot *slot, const struct asl_value *value)
     char *base = (char *)slot->state;
 
     odk_assert(slot->field->offset > 0);
-    memcpy(base + slot->field->offset, &value, sizeof(value));
+    *(const struct asl_value **)(void *)(base + slot->field->offset) = value;
 }
 
 struct asl_slot

@@ -327,6 +327,7 @@ static bool node_compile(const struct node_walk *walk, json_t *value,
 
 /** Compiles one child; false if it made the parent more than a literal. */
 static bool
+// NOLINTNEXTLINE(misc-no-recursion): depth is bounded by ASL_DEPTH_MAX
 child_compile(const struct node_walk *walk, json_t *value,
               struct asl_node *child, bool *is_literal)
 {

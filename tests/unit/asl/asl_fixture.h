@@ -48,7 +48,7 @@ void fixture_refuses(struct fixture *fixture, const char *members,
                      const char *pointer);
 /** Sets what expressions read; NULL leaves a part as it is. */
 void fixture_env(struct fixture *fixture, const char *input,
-                 const char *context, const char *variables);
+                 const char *context, const char *vars);
 /** Evaluates; the result as text in a static buffer. "" after an error. */
 const char *fixture_eval(struct fixture *fixture,
                          const struct asl_value *value);

@@ -98,14 +98,16 @@ a_cause_is_cut_at_the_services_limit(void **state)
     struct fixture *fixture = *state;
     const struct asl_state *pass = fixture_state(
         fixture, "'Type':'Pass','End':true,'Parameters':{'x.$':'$.a'}");
-    char *text = malloc(70000);
+    struct odk_buf text;
 
-    assert_non_null(text);
-    memset(text, 'y', 70000);
-    memcpy(text, "{'b':'", 6);
-    memcpy(text + 70000 - 3, "'}", 3);
-    fixture_env(fixture, text, NULL, NULL);
-    free(text);
+    odk_buf_init(&text, 0);
+    odk_buf_put_cstr(&text, "{'b':'");
+    for (int i = 0; i < 70000; i++) {
+        odk_buf_put_char(&text, 'y');
+    }
+    odk_buf_put_cstr(&text, "'}");
+    fixture_env(fixture, text.ptr, NULL, NULL);
+    odk_buf_release(&text);
     (void)fixture_eval(fixture, pass->arguments);
     assert_true(fixture->error.cause.len <= 32768);
 }
