@@ -49,7 +49,8 @@ jn_push_ancestry(struct jp *jp, struct jn *node, struct jn *value)
 }
 
 void
-jn_seek_parent(struct jp *jp, struct jn *node, struct jn_slot *slot) /* NOLINT(misc-no-recursion) */
+jn_seek_parent( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *node, struct jn_slot *slot)
 {
     switch (node->type) {
     case JN_NAME:

@@ -15,7 +15,8 @@ jx_arity(struct jv func)
 }
 
 static struct jv
-call_lambda(struct jx *ctx, const struct jv_func *func, /* NOLINT(misc-no-recursion) */
+call_lambda(struct jx *ctx,
+            const struct jv_func *func, /* NOLINT(misc-no-recursion) */
             const struct jx_call *call)
 {
     struct jx_frame *env = jx_frame_new(ctx, func->env);
@@ -33,11 +34,11 @@ call_lambda(struct jx *ctx, const struct jv_func *func, /* NOLINT(misc-no-recurs
 
 /* A builtin that was given some of its arguments; call fills the holes. */
 static struct jv
-call_partial(struct jx *ctx, const struct jv_func *func, /* NOLINT(misc-no-recursion) */
-             const struct jx_call *call)
+call_partial( // NOLINT(misc-no-recursion)
+    struct jx *ctx, const struct jv_func *func, const struct jx_call *call)
 {
-    struct jv *args = jx_alloc(ctx, (func->n_args + JX_ARGS_MIN) *
-                                        sizeof(*args));
+    struct jv *args =
+        jx_alloc(ctx, (func->n_args + JX_ARGS_MIN) * sizeof(*args));
     uint32_t next = 0;
 
     for (uint32_t i = 0; args && i < func->n_args; i++) {
@@ -52,11 +53,10 @@ call_partial(struct jx *ctx, const struct jv_func *func, /* NOLINT(misc-no-recur
 }
 
 static struct jv
-call_chain(struct jx *ctx, const struct jv_func *func, /* NOLINT(misc-no-recursion) */
-           const struct jx_call *call)
+call_chain( // NOLINT(misc-no-recursion)
+    struct jx *ctx, const struct jv_func *func, const struct jx_call *call)
 {
-    struct jv args[JX_ARGS_MIN] = {
-        call->n ? call->args[0] : jv_undefined()};
+    struct jv args[JX_ARGS_MIN] = {call->n ? call->args[0] : jv_undefined()};
 
     args[0] = jx_apply(ctx, func->args[0], args, 1, jv_undefined());
     if (!jx_ok(ctx)) {
@@ -67,7 +67,8 @@ call_chain(struct jx *ctx, const struct jv_func *func, /* NOLINT(misc-no-recursi
 }
 
 static struct jv
-call_transform(struct jx *ctx, const struct jv_func *func, /* NOLINT(misc-no-recursion) */
+call_transform(struct jx *ctx,
+               const struct jv_func *func, /* NOLINT(misc-no-recursion) */
                const struct jx_call *call)
 {
     struct jv object = call->n ? call->args[0] : jv_undefined();
@@ -84,8 +85,9 @@ call_transform(struct jx *ctx, const struct jv_func *func, /* NOLINT(misc-no-rec
 
 /* One call, which may end in a thunk. */
 static struct jv
-apply_once(struct jx *ctx, struct jv func, const struct jv *args, uint32_t n, /* NOLINT(misc-no-recursion) */
-           struct jv input)
+apply_once( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv func, const struct jv *args, uint32_t n,
+    struct jv input)
 {
     struct jv local[JX_ARGS_MIN] = {{.type = JV_UNDEFINED}};
     struct jx_call call = {.n = n, .input = input};
@@ -127,7 +129,8 @@ apply_once(struct jx *ctx, struct jv func, const struct jv *args, uint32_t n, /*
 
 /* Evaluates what a thunk put off. Its call is the token of an error. */
 static struct jv
-force(struct jx *ctx, const struct jv_func *thunk, struct jv input) /* NOLINT(misc-no-recursion) */
+force( // NOLINT(misc-no-recursion)
+    struct jx *ctx, const struct jv_func *thunk, struct jv input)
 {
     const struct jn *call = thunk->node->rhs;
     const struct jn_list *list = &call->items;
@@ -151,8 +154,9 @@ force(struct jx *ctx, const struct jv_func *thunk, struct jv input) /* NOLINT(mi
 }
 
 struct jv
-jx_apply(struct jx *ctx, struct jv func, const struct jv *args, uint32_t n, /* NOLINT(misc-no-recursion) */
-         struct jv input)
+jx_apply( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv func, const struct jv *args, uint32_t n,
+    struct jv input)
 {
     if (ctx->calls >= ctx->depth_max) {
         return jx_fail_limit(ctx, "Stack overflow error: Check for "
@@ -200,7 +204,8 @@ fail_dollar(struct jx *ctx, const char *code, const struct jn *node)
 
 /* The call of a node; `first`, if any, comes before its own arguments. */
 static struct jv
-call_node(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+call_node(struct jx *ctx, const struct jn *node,
+          struct jv input, /* NOLINT(misc-no-recursion) */
           struct jx_frame *env, const struct jv *first)
 {
     struct jv func = jx_eval(ctx, node->lhs, input, env);
@@ -217,7 +222,7 @@ call_node(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc
     if (first && args) {
         args[n++] = *first;
     }
-    for (uint32_t i = 0; i < node->items.n && jx_ok(ctx); i++) {
+    for (uint32_t i = 0; args && i < node->items.n && jx_ok(ctx); i++) {
         args[n] = jx_eval(ctx, node->items.items[i], input, env);
         args[n].is_wrapped = args[n].type == JV_FUNC;
         n++;
@@ -237,7 +242,8 @@ call_node(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc
 }
 
 struct jv
-jx_eval_function(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+jx_eval_function(struct jx *ctx, const struct jn *node,
+                 struct jv input, /* NOLINT(misc-no-recursion) */
                  struct jx_frame *env)
 {
     return call_node(ctx, node, input, env, NULL);
@@ -267,8 +273,7 @@ partial_lambda(struct jx *ctx, const struct jv_func *base,
                const struct jv *args, const bool *is_hole, uint32_t n)
 {
     struct jv_func *func = jx_alloc(ctx, sizeof(*func));
-    uint32_t *params =
-        jx_alloc(ctx, (base->n_params + 1) * sizeof(*params));
+    uint32_t *params = jx_alloc(ctx, (base->n_params + 1) * sizeof(*params));
     struct jx_frame *env = jx_frame_new(ctx, base->env);
 
     if (!jx_ok(ctx)) {
@@ -280,8 +285,8 @@ partial_lambda(struct jx *ctx, const struct jv_func *base,
     func->env = env;
     func->params = params;
     for (uint32_t i = 0; i < base->n_params; i++) {
-        uint32_t sym = base->params ? base->params[i]
-                                    : base->node->items.items[i]->sym;
+        uint32_t sym =
+            base->params ? base->params[i] : base->node->items.items[i]->sym;
         if (i < n && is_hole[i]) {
             params[func->n_params++] = sym;
         } else {
@@ -312,7 +317,8 @@ partial_other(struct jx *ctx, struct jv base, struct jv *args, bool *is_hole,
 }
 
 struct jv
-jx_eval_partial(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+jx_eval_partial(struct jx *ctx, const struct jn *node,
+                struct jv input, /* NOLINT(misc-no-recursion) */
                 struct jx_frame *env)
 {
     uint32_t n = node->items.n;
@@ -326,8 +332,8 @@ jx_eval_partial(struct jx *ctx, const struct jn *node, struct jv input, /* NOLIN
             args[i] = jx_eval(ctx, arg, input, env);
         }
     }
-    struct jv base = jx_ok(ctx) ? jx_eval(ctx, node->lhs, input, env)
-                                : jv_undefined();
+    struct jv base =
+        jx_ok(ctx) ? jx_eval(ctx, node->lhs, input, env) : jv_undefined();
     if (!jx_ok(ctx)) {
         return jv_undefined();
     }
@@ -361,7 +367,8 @@ chain(struct jx *ctx, struct jv f, struct jv g)
 }
 
 struct jv
-jx_eval_apply(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+jx_eval_apply(struct jx *ctx, const struct jn *node,
+              struct jv input, /* NOLINT(misc-no-recursion) */
               struct jx_frame *env)
 {
     struct jv value = jx_eval(ctx, node->lhs, input, env);

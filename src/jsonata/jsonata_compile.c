@@ -6,7 +6,7 @@
 #include "jsonata/jsonata_node.h"
 
 #define PROGRAM_MAGIC     0x6a736f6eu
-#define PROGRAM_BYTES_MAX ((size_t)64 * 1024 * 1024)
+#define PROGRAM_BYTES_MAX ((size_t)64 << 20)
 #define LIST_CAP_FIRST    4u
 
 struct jn *
@@ -57,8 +57,8 @@ jn_list_add(struct jp *jp, struct jn_list *list, struct jn *node)
 {
     if (list->n == list->cap) {
         uint32_t cap = list->cap ? list->cap * 2 : LIST_CAP_FIRST;
-        struct jn **items = odk_arena_calloc(&jp->program->arena, cap,
-                                             sizeof(struct jn *));
+        struct jn **items =
+            odk_arena_calloc(&jp->program->arena, cap, sizeof(struct jn *));
         if (!items) {
             jp_fail_limit(jp);
             return;
@@ -81,8 +81,7 @@ builtin_value(struct jp *jp, struct odk_str name, bool is_aws)
     if (!builtin) {
         return jv_undefined();
     }
-    struct jv_func *func =
-        odk_arena_alloc(&jp->program->arena, sizeof(*func));
+    struct jv_func *func = odk_arena_alloc(&jp->program->arena, sizeof(*func));
     if (!func) {
         jp_fail_limit(jp);
         return jv_undefined();
@@ -107,8 +106,8 @@ symbol_new(struct jp *jp, struct odk_str name)
     }
     if (program->n_symbols == program->cap_symbols) {
         uint32_t cap = program->cap_symbols ? program->cap_symbols * 2 : 16;
-        struct jx_symbol **symbols = odk_arena_calloc(
-            &program->arena, cap, sizeof(struct jx_symbol *));
+        struct jx_symbol **symbols =
+            odk_arena_calloc(&program->arena, cap, sizeof(struct jx_symbol *));
         if (!symbols) {
             jp_fail_limit(jp);
             return NULL;
@@ -132,9 +131,9 @@ uint32_t
 jp_symbol(struct jp *jp, struct odk_str name, bool is_variable)
 {
     struct odk_map_node *node = odk_map_find(&jp->program->map, name);
-    struct jx_symbol *symbol =
-        node ? ODK_CONTAINER(node, struct jx_symbol, node)
-             : symbol_new(jp, name);
+    struct jx_symbol *symbol = node
+                                   ? ODK_CONTAINER(node, struct jx_symbol, node)
+                                   : symbol_new(jp, name);
 
     if (!symbol) {
         return 0;
@@ -183,12 +182,16 @@ jsonata_compile(struct odk_str text, struct jsonata **out,
     odk_arena_init(&program->arena, PROGRAM_BYTES_MAX);
     odk_map_init(&program->map);
     struct jp jp = {.program = program, .fault = &fault};
-    if (text.len <= JSONATA_TEXT_BYTES_MAX) {
+    if (text.len > JSONATA_TEXT_BYTES_MAX) {
+        jp_fail_limit(&jp);
+    } else if (!odk_str_is_utf8(text)) {
+        (void)jp_fail(&jp, "S0205", 0, jv_undefined(), jv_undefined());
+        fault.message = ODK_STR("The expression is not UTF-8");
+        rc = ODK_ESYNTAX;
+    } else {
         program->text = odk_arena_str(&program->arena, text);
         odk_assert(program->text.ptr);
         rc = compile(&jp);
-    } else {
-        jp_fail_limit(&jp);
     }
     if (rc) {
         odk_assert(jp.is_failed);

@@ -10,9 +10,9 @@
 const char *const jx_month_names[12] = {
     "January", "February", "March",     "April",   "May",      "June",
     "July",    "August",   "September", "October", "November", "December"};
-const char *const jx_day_names[8] = {"",         "Monday",   "Tuesday",
+const char *const jx_day_names[8] = {"",          "Monday",   "Tuesday",
                                      "Wednesday", "Thursday", "Friday",
-                                     "Saturday", "Sunday"};
+                                     "Saturday",  "Sunday"};
 
 struct jx_date
 jx_date_of(double ms)
@@ -74,10 +74,10 @@ week_in(const struct jx_date *d, int month, int length)
     int64_t week = (today - first_week(d->year, month)) / 7 + 1;
 
     if (today < first_week(d->year, month)) {
-        return (double)((today - first_week(d->year - (length == 12),
-                                            length == 12 ? 0 : month - 1)) /
-                            7 +
-                        1);
+        int64_t before =
+            first_week(d->year - (length == 12), length == 12 ? 0 : month - 1);
+        week = (today - before) / 7 + 1;
+        return (double)week;
     }
     bool is_next = length == 12 ? today >= first_week(d->year + 1, 0)
                                 : today >= first_week(d->year, month + 1);
@@ -213,7 +213,8 @@ present(struct jx *ctx, struct odk_str presentation, double width_min,
                       : is_title   ? JX_CASE_TITLE
                                    : JX_CASE_UPPER;
     }
-    bool is_number = !part->names && has_char("YMDdFWwXxHhmsf", part->component);
+    bool is_number =
+        !part->names && has_char("YMDdFWwXxHhmsf", part->component);
     if (!is_number && !is_zone) {
         return;
     }
@@ -282,7 +283,8 @@ add_marker(struct jx *ctx, struct odk_str marker, struct jx_date_picture *out)
         width_min = parse_width(
             dash < 0 ? width : jx_str_slice(width, 0, (size_t)dash));
         if (dash >= 0) {
-            part->width_max = parse_width(odk_str_from(width, (size_t)dash + 1));
+            part->width_max =
+                parse_width(odk_str_from(width, (size_t)dash + 1));
         }
     }
     if (presentation.len > 1 &&
@@ -340,10 +342,10 @@ jx_date_picture_parse(struct jx *ctx, struct odk_str picture,
             (void)jx_fail(ctx, "D3135");
             return false;
         }
-        add_marker(ctx,
-                   without_blanks(
-                       ctx, jx_str_slice(picture, at + 1, (size_t)end)),
-                   out);
+        add_marker(
+            ctx,
+            without_blanks(ctx, jx_str_slice(picture, at + 1, (size_t)end)),
+            out);
         at = (size_t)end + 1;
         start = at;
     }
@@ -463,8 +465,8 @@ format_date(struct jx *ctx, double ms, struct jv picture, struct jv timezone)
     if (!p || !(fabs(ms) <= JX_DATE_MS_MAX)) {
         return jx_fail_value(ctx, "D1001", jv_number(ms));
     }
-    struct odk_str s = picture.type == JV_STRING ? jv_text(picture)
-                                                 : odk_str(JX_DATE_ISO);
+    struct odk_str s =
+        picture.type == JV_STRING ? jv_text(picture) : odk_str(JX_DATE_ISO);
     if (!jx_date_picture_parse(ctx, s, p)) {
         return jv_undefined();
     }

@@ -12,20 +12,20 @@
 #include "jsonata/jsonata_eval.h"
 #include "jsonata/jsonata_picture.h"
 
-#define JX_DAY_MS          86400000.0
-#define JX_DATE_MS_MAX     8.64e15
-#define JX_DATE_PARTS_MAX  64u
-#define JX_DATE_ISO        "[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]"
+#define JX_DAY_MS         86400000.0
+#define JX_DATE_MS_MAX    8.64e15
+#define JX_DATE_PARTS_MAX 64u
+#define JX_DATE_ISO       "[Y0001]-[M01]-[D01]T[H01]:[m01]:[s01].[f001][Z01:01t]"
 
 /** Text as it is (component 0), or one component of a date. */
 struct jx_date_part {
     struct odk_str text;
     char component;
-    char modifier;      /**< a, t, c, o or 0 */
-    uint8_t names;      /**< enum jx_letter_case; NONE = as a number */
+    char modifier; /**< a, t, c, o or 0 */
+    uint8_t names; /**< enum jx_letter_case; NONE = as a number */
     bool has_integer;
-    int year_digits;    /**< of Y, M, D: -1 = all */
-    double width_max;   /**< NaN = none */
+    int year_digits;  /**< of Y, M, D: -1 = all */
+    double width_max; /**< NaN = none */
     struct jx_integer_picture *integer;
 };
 

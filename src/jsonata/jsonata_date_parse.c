@@ -141,9 +141,9 @@ parse_iso(struct odk_str s, double *out)
     if (!eat_digits(&s, 4, &year)) {
         return false;
     }
-    if (has_dash_field(s) && (!eat_dash_field(&s, 19, &month) ||
-                              (has_dash_field(s) &&
-                               !eat_dash_field(&s, 39, &day)))) {
+    if (has_dash_field(s) &&
+        (!eat_dash_field(&s, 19, &month) ||
+         (has_dash_field(s) && !eat_dash_field(&s, 39, &day)))) {
         return false;
     }
     if ((eat(&s, 'T') && !eat_time(&s, &ms)) ||
@@ -177,7 +177,9 @@ put_integer_pattern(struct jx *ctx, const struct jx_date_part *part,
 {
     const struct jx_integer_picture *p = part->integer;
     bool is_upper = p->letter_case == JX_CASE_UPPER;
-    int n = part->component && strchr("YMD", part->component) ? part->year_digits : 0;
+    int n = part->component && strchr("YMD", part->component)
+                ? part->year_digits
+                : 0;
     double ignored = 0;
 
     switch ((enum jx_primary)p->primary) {
@@ -225,8 +227,8 @@ put_zone_pattern(const struct jx_date_part *part, struct odk_buf *buf)
     char bytes[JX_CODE_BYTES_MAX];
     uint32_t separator = zone_separator(part);
 
-    odk_buf_put_cstr(buf, part->component == 'z' ? "GMT[-+][0-9]+"
-                                                 : "[-+][0-9]+");
+    odk_buf_put_cstr(buf,
+                     part->component == 'z' ? "GMT[-+][0-9]+" : "[-+][0-9]+");
     if (separator) {
         put_quoted(buf, odk_str_n(bytes, jx_code_put(separator, bytes)));
         odk_buf_put_cstr(buf, "[0-9]+");
@@ -263,8 +265,7 @@ parse_zone(const struct jx_date_part *part, struct odk_str s)
         s = odk_str_from(s, 3);
     }
     if (separator) {
-        struct odk_str mark =
-            odk_str_n(bytes, jx_code_put(separator, bytes));
+        struct odk_str mark = odk_str_n(bytes, jx_code_put(separator, bytes));
         ptrdiff_t at = jx_str_find(s, mark, 0);
         size_t end = at < 0 ? s.len : (size_t)at;
         return jx_parse_int(jx_str_slice(s, 0, end)) * 60 +
@@ -340,10 +341,10 @@ match_picture(struct jx *ctx, struct odk_str s, const struct odk_buf *pattern,
     PCRE2_SIZE at = 0;
     bool is_match = false;
 
-    pcre2_code *code = pcre2_compile(
-        (PCRE2_SPTR)pattern->ptr, pattern->len,
-        PCRE2_UTF | PCRE2_CASELESS | PCRE2_ANCHORED | PCRE2_ENDANCHORED,
-        &error, &at, NULL);
+    pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern->ptr, pattern->len,
+                                     PCRE2_UTF | PCRE2_CASELESS |
+                                         PCRE2_ANCHORED | PCRE2_ENDANCHORED,
+                                     &error, &at, NULL);
     if (!code) {
         (void)jx_fail(ctx, "D3136");
         return false;
@@ -354,8 +355,8 @@ match_picture(struct jx *ctx, struct odk_str s, const struct odk_buf *pattern,
         odk_out_of_memory();
     }
     (void)pcre2_set_match_limit(context, MATCH_LIMIT);
-    int rc = pcre2_match(code, (PCRE2_SPTR)s.ptr, s.len, 0,
-                         PCRE2_NO_UTF_CHECK, data, context);
+    int rc = pcre2_match(code, (PCRE2_SPTR)s.ptr, s.len, 0, PCRE2_NO_UTF_CHECK,
+                         data, context);
     if (rc > 0) {
         const PCRE2_SIZE *offsets = pcre2_get_ovector_pointer(data);
         is_match = true;
@@ -395,32 +396,31 @@ is_type(unsigned mask, unsigned type)
     return !(~type & mask) && (type & mask);
 }
 
-/* Fills the gaps: above what was given from the time now, below it with the
- * least value. A gap in between cannot be filled. */
-static bool
-complete(struct jx *ctx, struct components *c, const char *date,
-         const char *time)
-{
-    struct jx_date now = jx_date_of((double)ctx->options->now);
-    bool has_begun = false;
-    bool has_ended = false;
+/* How far the filling of gaps has come. */
+struct filling {
+    struct jx_date now;
+    bool has_begun;
+    bool has_ended;
+};
 
-    for (const char *list = date; list; list = list == date ? time : NULL) {
-        for (const char *at = list; *at; at++) {
-            unsigned char letter = (unsigned char)*at;
-            if (c->is_set[letter]) {
-                has_begun = true;
-                if (has_ended) {
-                    (void)jx_fail(ctx, "D3136");
-                    return false;
-                }
-                continue;
+/* Fills the gaps: above what was given from the time now, below it with the
+ * least value. False for a gap in between, which cannot be filled. */
+static bool
+fill(struct components *c, const char *letters, struct filling *f)
+{
+    for (; *letters; letters++) {
+        unsigned char letter = (unsigned char)*letters;
+        if (c->is_set[letter]) {
+            f->has_begun = true;
+            if (f->has_ended) {
+                return false;
             }
-            has_ended = has_ended || has_begun;
-            c->value[letter] = has_begun ? strchr("MDd", letter) != NULL
-                                         : jx_date_component(&now, *at);
-            c->is_set[letter] = true;
+            continue;
         }
+        f->has_ended = f->has_ended || f->has_begun;
+        c->value[letter] = f->has_begun ? strchr("MDd", letter) != NULL
+                                        : jx_date_component(&f->now, *letters);
+        c->is_set[letter] = true;
     }
     return true;
 }
@@ -439,9 +439,9 @@ millis_of(struct components *c, bool is_day_of_year, bool is_half_day)
         c->value['H'] = (c->value['h'] == 12 ? 0 : c->value['h']) +
                         (c->value['P'] == 1 ? 12 : 0);
     }
-    double time = ((c->value['H'] * 60 + c->value['m']) * 60 + c->value['s']) *
-                      1000 +
-                  c->value['f'];
+    double time =
+        ((c->value['H'] * 60 + c->value['m']) * 60 + c->value['s']) * 1000 +
+        c->value['f'];
     double ms = jx_date_utc(c->value['Y'], month, day, time);
     double zone = c->is_set['Z'] && c->value['Z'] != 0 ? c->value['Z']
                   : c->is_set['z']                     ? c->value['z']
@@ -466,10 +466,9 @@ assemble(struct jx *ctx, struct components *c)
                           : is_week       ? "XWF"
                                           : "YMD";
 
-    if (!complete(ctx, c, letters, is_half_day ? "Phmsf" : "Hmsf")) {
-        return jv_undefined();
-    }
-    if (is_month_week || is_week) {
+    struct filling f = {.now = jx_date_of((double)ctx->options->now)};
+    if (!fill(c, letters, &f) || !fill(c, is_half_day ? "Phmsf" : "Hmsf", &f) ||
+        is_month_week || is_week) {
         return jx_fail(ctx, "D3136");
     }
     return jv_number(millis_of(c, is_day_of_year, is_half_day));
@@ -493,8 +492,8 @@ parse_date(struct jx *ctx, struct odk_str s, struct odk_str picture)
     if (odk_buf_failed(&pattern)) {
         (void)jx_fail_limit(ctx, "The picture is too long");
     }
-    bool is_match = jx_ok(ctx) && pattern.len > 0 &&
-                    match_picture(ctx, s, &pattern, p, c);
+    bool is_match =
+        jx_ok(ctx) && pattern.len > 0 && match_picture(ctx, s, &pattern, p, c);
     odk_buf_release(&pattern);
     return is_match && c->is_any ? assemble(ctx, c) : jv_undefined();
 }

@@ -121,7 +121,8 @@ eval_parent(struct jx *ctx, const struct jn *node, struct jv input,
 }
 
 static struct jv
-eval_condition(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+eval_condition(struct jx *ctx, const struct jn *node,
+               struct jv input, /* NOLINT(misc-no-recursion) */
                struct jx_frame *env)
 {
     struct jv condition = jx_eval(ctx, node->lhs, input, env);
@@ -136,7 +137,8 @@ eval_condition(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT
 }
 
 static struct jv
-eval_block(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+eval_block(struct jx *ctx, const struct jn *node,
+           struct jv input, /* NOLINT(misc-no-recursion) */
            struct jx_frame *env)
 {
     struct jx_frame *frame = jx_frame_new(ctx, env);
@@ -149,7 +151,8 @@ eval_block(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(mis
 }
 
 static struct jv
-eval_bind(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+eval_bind(struct jx *ctx, const struct jn *node,
+          struct jv input, /* NOLINT(misc-no-recursion) */
           struct jx_frame *env)
 {
     struct jv value = jx_eval(ctx, node->rhs, input, env);
@@ -159,7 +162,8 @@ eval_bind(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc
 }
 
 static struct jv
-eval_array(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+eval_array(struct jx *ctx, const struct jn *node,
+           struct jv input, /* NOLINT(misc-no-recursion) */
            struct jx_frame *env)
 {
     struct jv_array *out = jv_array_new(ctx, node->is_cons ? JV_CONS : 0);
@@ -181,7 +185,8 @@ eval_array(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(mis
 }
 
 static struct jv
-eval_unary(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+eval_unary(struct jx *ctx, const struct jn *node,
+           struct jv input, /* NOLINT(misc-no-recursion) */
            struct jx_frame *env)
 {
     if (node->op == '[') {
@@ -286,7 +291,8 @@ enter(struct jx *ctx)
 }
 
 struct jv
-jx_eval(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+jx_eval(struct jx *ctx, const struct jn *node,
+        struct jv input, /* NOLINT(misc-no-recursion) */
         struct jx_frame *env)
 {
     struct jv result = jv_undefined();
@@ -326,8 +332,8 @@ resolve_globals(struct jx *ctx, struct jv root)
         struct odk_str name = symbol->node.key;
         struct jv value = jv_undefined();
         if (bindings && symbol->is_variable) {
-            value = jv_from_json(
-                json_object_getn(bindings, name.ptr, name.len));
+            value =
+                jv_from_json(json_object_getn(bindings, name.ptr, name.len));
         }
         if (jv_is_undefined(value) && ctx->options->is_aws) {
             value = symbol->builtin_aws;
@@ -392,8 +398,7 @@ jsonata_eval(const struct jsonata *program, json_t *input,
     struct jx_frame *env = jx_frame_new(&ctx, NULL);
     if (resolve_globals(&ctx, root)) {
         if (root.type == JV_ARRAY) {
-            struct jv_array *outer =
-                jv_array_new(&ctx, JV_SEQUENCE | JV_OUTER);
+            struct jv_array *outer = jv_array_new(&ctx, JV_SEQUENCE | JV_OUTER);
             jv_array_push(&ctx, outer, root);
             root = jv_array(outer);
         }

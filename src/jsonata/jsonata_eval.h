@@ -62,8 +62,8 @@ struct jx {
     uint64_t steps_left;
     uint32_t depth;
     uint32_t depth_max;
-    uint32_t calls; /**< of functions, within each other */
-    uint32_t nest;  /**< of recursions over values */
+    uint32_t calls;         /**< of functions, within each other */
+    uint32_t nest;          /**< of recursions over values */
     size_t json_bytes_left; /**< what the result may take */
     bool is_failed;
     struct jx_fault fault;
@@ -114,8 +114,8 @@ struct jv_func {
     struct jv input;
     struct jx_frame *env;
     const uint32_t *params; /**< symbols of a lambda */
-    struct jv *args;  /**< partial: given ones; chain: f, g; next: text, from */
-    bool *is_hole;    /**< partial: which of args are open */
+    struct jv *args; /**< partial: given ones; chain: f, g; next: text, from */
+    bool *is_hole;   /**< partial: which of args are open */
     uint32_t n_args;
 };
 
@@ -205,9 +205,9 @@ struct jv jx_lookup(struct jx *ctx, const struct jx_frame *frame, uint32_t sym);
 bool jx_sig_apply(struct jx *ctx, const struct jx_sig *sig,
                   struct jx_call *call);
 
-/** Stable merge sort; is_after(a, b) tells that a belongs behind b. */
+/** Stable merge sort; is_behind(a, b) tells that a belongs behind b. */
 typedef bool (*jx_after_f)(struct jx *ctx, void *arg, struct jv a, struct jv b);
-struct jv jx_merge_sort(struct jx *ctx, struct jv array, jx_after_f is_after,
+struct jv jx_merge_sort(struct jx *ctx, struct jv array, jx_after_f is_behind,
                         void *arg);
 
 /** The function of that name; NULL if there is none. */

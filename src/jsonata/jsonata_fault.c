@@ -85,8 +85,7 @@ static const struct {
     {"S0209", "A predicate cannot follow a grouping expression in a step"},
     {"S0210", "Each step can only have one grouping expression"},
     {"S0211", "The symbol {{token}} cannot be used as a unary operator"},
-    {"S0212",
-     "The left side of := must be a variable name (start with $)"},
+    {"S0212", "The left side of := must be a variable name (start with $)"},
     {"S0213", "The literal value {{value}} cannot be used as a step within a "
               "path expression"},
     {"S0214", "The right side of {{token}} must be a variable name (start "
@@ -100,8 +99,7 @@ static const struct {
     {"S0301", "Empty regular expressions are not allowed"},
     {"S0302", "No terminating / in regular expression"},
     {"S0303", "Invalid regular expression: {{value}}"},
-    {"S0402",
-     "Choice groups containing parameterized types are not supported"},
+    {"S0402", "Choice groups containing parameterized types are not supported"},
     {"S0401", "Type parameters can only be applied to functions and arrays"},
     {"T0410", "Argument {{index}} of function {{token}} does not match "
               "function signature"},
@@ -114,8 +112,7 @@ static const struct {
     {"T1003",
      "Key in object structure must evaluate to a string; got: {{value}}"},
     {"D1004", "Regular expression matches zero length string"},
-    {"T1005",
-     "Attempted to invoke a non-function. Did you mean ${{{token}}}?"},
+    {"T1005", "Attempted to invoke a non-function. Did you mean ${{{token}}}?"},
     {"T1006", "Attempted to invoke a non-function"},
     {"T1007", "Attempted to partially apply a non-function. Did you mean "
               "${{{token}}}?"},
@@ -218,8 +215,7 @@ static const struct {
               "the date/time picture string, not {{value}}"},
     {"D3134", "The timezone integer format specifier cannot have more than "
               "four digits"},
-    {"D3135",
-     "No matching closing bracket ']' in date/time picture string"},
+    {"D3135", "No matching closing bracket ']' in date/time picture string"},
     {"D3136", "The date/time picture string is missing specifiers required to "
               "parse the timestamp"},
     {"D3138", "The $single() function expected exactly 1 matching result.  "

@@ -57,7 +57,7 @@ jx_fn_range(struct jx *ctx, struct jx_call *call)
     if (step == 0 || !isfinite(n) || n > RANGE_ITEMS_MAX) {
         return jx_fail(ctx, "D3202");
     }
-    for (double i = 0; i < n; i++) {
+    for (int i = 0; i < n; i++) {
         jv_array_push(ctx, out, jv_number(first + i * step));
     }
     return jv_array(out);
@@ -133,8 +133,8 @@ jx_fn_parse(struct jx *ctx, struct jx_call *call)
         return jx_fail_limit(ctx, "The parsed value takes too much memory");
     }
     ctx->json_bytes_left -= cost;
-    keep->json = json_loadb(v.u.text, v.len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                            NULL);
+    keep->json =
+        json_loadb(v.u.text, v.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     if (!keep->json) {
         return jx_fail_value(ctx, "D3200", v);
     }

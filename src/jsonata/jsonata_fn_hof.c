@@ -8,15 +8,15 @@
 
 /* Calls func with as many of value, key and whole as it has parameters. */
 static struct jv
-call_item(struct jx *ctx, struct jv func, struct jv value, struct jv key, /* NOLINT(misc-no-recursion) */
+call_item(struct jx *ctx, struct jv func, struct jv value,
+          struct jv key, /* NOLINT(misc-no-recursion) */
           struct jv whole)
 {
     struct jv args[JX_ARGS_MIN] = {value, key, whole};
     uint32_t n = jx_arity(func);
 
     (void)jx_charge(ctx, 1);
-    return jx_apply(ctx, func, args, n < 1 ? 1 : n > 3 ? 3 : n,
-                    jv_undefined());
+    return jx_apply(ctx, func, args, n < 1 ? 1 : n > 3 ? 3 : n, jv_undefined());
 }
 
 struct jv
@@ -30,8 +30,8 @@ jx_fn_map(struct jx *ctx, struct jx_call *call) /* NOLINT(misc-no-recursion) */
     }
     uint32_t n = jv_len(array);
     for (uint32_t i = 0; i < n && jx_ok(ctx); i++) {
-        struct jv v = call_item(ctx, call->args[1], jv_at(array, i),
-                                jv_number(i), array);
+        struct jv v =
+            call_item(ctx, call->args[1], jv_at(array, i), jv_number(i), array);
         if (!jv_is_undefined(v)) {
             jv_array_push(ctx, out, v);
         }
@@ -40,7 +40,8 @@ jx_fn_map(struct jx *ctx, struct jx_call *call) /* NOLINT(misc-no-recursion) */
 }
 
 struct jv
-jx_fn_filter(struct jx *ctx, struct jx_call *call) /* NOLINT(misc-no-recursion) */
+jx_fn_filter(struct jx *ctx,
+             struct jx_call *call) /* NOLINT(misc-no-recursion) */
 {
     struct jv array = call->args[0];
     struct jv_array *out = jv_array_new(ctx, JV_SEQUENCE);
@@ -60,7 +61,8 @@ jx_fn_filter(struct jx *ctx, struct jx_call *call) /* NOLINT(misc-no-recursion) 
 }
 
 struct jv
-jx_fn_single(struct jx *ctx, struct jx_call *call) /* NOLINT(misc-no-recursion) */
+jx_fn_single(struct jx *ctx,
+             struct jx_call *call) /* NOLINT(misc-no-recursion) */
 {
     struct jv array = call->args[0];
     struct jv found = jv_undefined();
@@ -90,7 +92,8 @@ jx_fn_single(struct jx *ctx, struct jx_call *call) /* NOLINT(misc-no-recursion) 
 }
 
 struct jv
-jx_fn_reduce(struct jx *ctx, struct jx_call *call) /* NOLINT(misc-no-recursion) */
+jx_fn_reduce(struct jx *ctx,
+             struct jx_call *call) /* NOLINT(misc-no-recursion) */
 {
     struct jv array = call->args[0];
     struct jv result = call->args[2];
@@ -171,7 +174,8 @@ is_after_natural(struct jx *ctx, void *arg, struct jv a, struct jv b)
 }
 
 static bool
-is_after_by_call(struct jx *ctx, void *arg, struct jv a, struct jv b) /* NOLINT(misc-no-recursion) */
+is_after_by_call(struct jx *ctx, void *arg, struct jv a,
+                 struct jv b) /* NOLINT(misc-no-recursion) */
 {
     const struct jv *func = arg;
     struct jv args[JX_ARGS_MIN] = {a, b};

@@ -16,8 +16,7 @@ jx_fn_zip(struct jx *ctx, struct jx_call *call)
     uint32_t shortest = UINT32_MAX;
 
     for (uint32_t i = 0; i < call->n; i++) {
-        uint32_t n =
-            call->args[i].type == JV_ARRAY ? jv_len(call->args[i]) : 0;
+        uint32_t n = call->args[i].type == JV_ARRAY ? jv_len(call->args[i]) : 0;
         shortest = n < shortest ? n : shortest;
     }
     for (uint32_t i = 0; call->n && i < shortest && jx_ok(ctx); i++) {
@@ -31,7 +30,8 @@ jx_fn_zip(struct jx *ctx, struct jx_call *call)
 }
 
 static void
-merge_keys(struct jx *ctx, struct jv v, struct jv_object *keys) /* NOLINT(misc-no-recursion) */
+merge_keys( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv v, struct jv_object *keys)
 {
     struct odk_str key;
     struct jv value;
@@ -85,7 +85,8 @@ jx_fn_append(struct jx *ctx, struct jx_call *call)
 /* The pairs of an object, or of the objects of an array, each an object. As
  * appending does in the reference, an array makes the result a plain one. */
 static void
-spread(struct jx *ctx, struct jv v, struct jv_array *out) /* NOLINT(misc-no-recursion) */
+spread( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv v, struct jv_array *out)
 {
     struct odk_str key;
     struct jv value;

@@ -125,7 +125,7 @@ parse_radix(struct odk_str s)
 
     for (size_t i = 2; i < s.len && radix; i++) {
         char c = (char)(s.ptr[i] | 0x20);
-        int digit = is_digit(s.ptr[i])      ? s.ptr[i] - '0'
+        int digit = is_digit(s.ptr[i])     ? s.ptr[i] - '0'
                     : c >= 'a' && c <= 'f' ? c - 'a' + 10
                                            : 99;
         if (digit >= radix) {
@@ -287,9 +287,9 @@ jx_fn_format_base(struct jx *ctx, struct jx_call *call)
 {
     static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
     struct jv v = call->args[0];
-    double radix =
-        call->args[1].type == JV_NUMBER ? jx_round(call->args[1].u.number, 0)
-                                        : 10;
+    double radix = call->args[1].type == JV_NUMBER
+                       ? jx_round(call->args[1].u.number, 0)
+                       : 10;
     char out[1100];
     size_t at = sizeof(out);
 

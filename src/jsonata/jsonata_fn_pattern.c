@@ -52,12 +52,13 @@ jx_fn_match(struct jx *ctx, struct jx_call *call)
     size_t units = 0;
     size_t at = 0;
 
-    if (jv_is_undefined(v) || !take_limit(ctx, call->args[2], "D3040", &limit)) {
+    if (jv_is_undefined(v) ||
+        !take_limit(ctx, call->args[2], "D3040", &limit)) {
         return jv_undefined();
     }
     jx_matcher_init(&matcher, call->args[1], jv_text(v));
-    for (double n = 0; n < limit && jx_matcher_next(ctx, &matcher, &found);
-         n++) {
+    for (uint64_t n = 0;
+         (double)n < limit && jx_matcher_next(ctx, &matcher, &found); n++) {
         struct jv_object *object = jv_object_new(ctx);
         if (found.start >= at) {
             units += jx_units(jx_str_slice(jv_text(v), at, found.start));
@@ -172,7 +173,7 @@ replace_text(struct jx *ctx, const struct jx_call *call, double limit)
         return jx_fail_value(ctx, "D3012", call->args[2]);
     }
     jx_text_init(&text, ctx);
-    for (double n = 0; n < limit && jx_ok(ctx); n++) {
+    for (uint64_t n = 0; (double)n < limit && jx_ok(ctx); n++) {
         ptrdiff_t hit = jx_str_find(s, pattern, at);
         if (hit < 0) {
             break;
@@ -210,8 +211,8 @@ jx_fn_replace(struct jx *ctx, struct jx_call *call)
     }
     jx_text_init(&text, ctx);
     jx_matcher_init(&matcher, call->args[1], jv_text(v));
-    for (double n = 0; n < limit && jx_matcher_next(ctx, &matcher, &found);
-         n++) {
+    for (uint64_t n = 0;
+         (double)n < limit && jx_matcher_next(ctx, &matcher, &found); n++) {
         jx_text_put(&text, jx_str_slice(jv_text(v), at, found.start));
         put_replacement(&text, call->args[2], &matcher, &found);
         at = found.start + found.match.len;
@@ -280,10 +281,11 @@ jx_fn_split(struct jx *ctx, struct jx_call *call)
     struct jx_matcher matcher;
     struct jx_found found;
     double limit = 0;
-    double n = 0;
+    uint64_t n = 0;
     size_t at = 0;
 
-    if (jv_is_undefined(v) || !take_limit(ctx, call->args[2], "D3020", &limit)) {
+    if (jv_is_undefined(v) ||
+        !take_limit(ctx, call->args[2], "D3020", &limit)) {
         return jv_undefined();
     }
     if (call->args[1].type == JV_STRING) {
@@ -291,12 +293,12 @@ jx_fn_split(struct jx *ctx, struct jx_call *call)
                           floor(limit));
     }
     jx_matcher_init(&matcher, call->args[1], jv_text(v));
-    for (; n < limit && jx_matcher_next(ctx, &matcher, &found); n++) {
+    for (; (double)n < limit && jx_matcher_next(ctx, &matcher, &found); n++) {
         jv_array_push(ctx, out,
                       jv_string(jx_str_slice(jv_text(v), at, found.start)));
         at = found.end;
     }
-    if (n < limit && jx_ok(ctx)) {
+    if ((double)n < limit && jx_ok(ctx)) {
         jv_array_push(ctx, out, jv_string(odk_str_from(jv_text(v), at)));
     }
     return jv_array(out);

@@ -36,8 +36,7 @@ jx_fn_substring(struct jx *ctx, struct jx_call *call)
     }
     struct odk_str s = jv_text(v);
     size_t n = jx_code_count(s);
-    double start =
-        call->args[1].type == JV_NUMBER ? call->args[1].u.number : 0;
+    double start = call->args[1].type == JV_NUMBER ? call->args[1].u.number : 0;
     size_t end = n;
     (void)jx_charge_bytes(ctx, s.len);
     if ((double)n + start < 0) {
@@ -48,17 +47,15 @@ jx_fn_substring(struct jx *ctx, struct jx_call *call)
         if (length <= 0) {
             return jv_cstr("");
         }
-        end = slice_index(start >= 0 ? start + length
-                                     : (double)n + start + length,
-                          n);
+        end = slice_index(
+            start >= 0 ? start + length : (double)n + start + length, n);
     }
     size_t from = slice_index(start, n);
     if (from >= end) {
         return jv_cstr("");
     }
     size_t first = jx_code_offset(s, from);
-    size_t last =
-        first + jx_code_offset(odk_str_from(s, first), end - from);
+    size_t last = first + jx_code_offset(odk_str_from(s, first), end - from);
     return jv_string(jx_str_slice(s, first, last));
 }
 
@@ -86,8 +83,8 @@ jx_fn_substring_after(struct jx *ctx, struct jx_call *call)
     (void)jx_charge_bytes(ctx, v.len);
     ptrdiff_t at = jx_str_find(jv_text(v), jv_text(call->args[1]), 0);
     return at < 0 ? v
-                  : jv_string(odk_str_from(
-                        jv_text(v), (size_t)at + call->args[1].len));
+                  : jv_string(odk_str_from(jv_text(v),
+                                           (size_t)at + call->args[1].len));
 }
 
 struct jv
@@ -172,11 +169,9 @@ struct jv
 jx_fn_pad(struct jx *ctx, struct jx_call *call)
 {
     struct jv v = call->args[0];
-    double width =
-        call->args[1].type == JV_NUMBER ? call->args[1].u.number : 0;
-    struct odk_str fill = call->args[2].type == JV_STRING
-                              ? jv_text(call->args[2])
-                              : odk_str(" ");
+    double width = call->args[1].type == JV_NUMBER ? call->args[1].u.number : 0;
+    struct odk_str fill =
+        call->args[2].type == JV_STRING ? jv_text(call->args[2]) : odk_str(" ");
     struct jx_text text;
 
     if (jv_is_undefined(v)) {
@@ -233,8 +228,8 @@ put_base64(struct jx_text *text, const uint8_t bytes[3], size_t n)
         (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
 
     for (size_t i = 0; i < 4; i++) {
-        jx_text_put_char(text, i <= n ? base64_digits[(group >> 18) & 63]
-                                      : '=');
+        jx_text_put_char(text,
+                         i <= n ? base64_digits[(group >> 18) & 63] : '=');
         group <<= 6;
     }
 }

@@ -77,7 +77,7 @@ group_add(struct jx *ctx, struct grouping *g, uint32_t pair, struct jv key,
         return;
     }
     const struct jv *at = jv_object_find(g->index, jv_text(key));
-    if (at) {
+    if (at && g->groups) {
         struct group *group = &g->groups[(uint32_t)at->u.number];
         if (group->pair != pair) {
             (void)jx_fail_at(ctx, "D1009", g->node->position, key);
@@ -94,10 +94,12 @@ group_add(struct jx *ctx, struct grouping *g, uint32_t pair, struct jv key,
 }
 
 static void
-group_item(struct jx *ctx, struct grouping *g, struct jv item) /* NOLINT(misc-no-recursion) */
+group_item(struct jx *ctx, struct grouping *g,
+           struct jv item) /* NOLINT(misc-no-recursion) */
 {
     bool is_tuple = g->is_tuples && item.type == JV_TUPLE;
-    struct jx_frame *env = is_tuple ? jx_tuple_frame(ctx, item, g->env) : g->env;
+    struct jx_frame *env =
+        is_tuple ? jx_tuple_frame(ctx, item, g->env) : g->env;
     struct jv context = is_tuple ? item.u.tuple->at : item;
 
     for (uint32_t i = 0; i + 1 < g->node->items.n && jx_ok(ctx); i += 2) {
@@ -119,41 +121,83 @@ is_hidden(const struct jx_binding *first, const struct jx_binding *binding)
     return false;
 }
 
-/* All tuples of a group as one: the values and each variable appended. */
+/* The values of one variable in all tuples of a group; symbol 0 is the tuples'
+ * own value. */
+struct sum {
+    uint32_t sym;
+    struct group group;
+};
+
+struct sums {
+    struct sum *items;
+    uint32_t n;
+    uint32_t cap;
+};
+
+static void
+sum_add(struct jx *ctx, struct sums *sums, uint32_t sym, struct jv value)
+{
+    for (uint32_t i = 0; i < sums->n; i++) {
+        if (sums->items[i].sym == sym) {
+            group_append(ctx, &sums->items[i].group, value);
+            return;
+        }
+    }
+    if (sums->n == sums->cap) {
+        uint32_t cap = sums->cap ? sums->cap * 2 : 8;
+        struct sum *items = jx_alloc(ctx, cap * sizeof(*items));
+        if (!items) {
+            return;
+        }
+        for (uint32_t i = 0; i < sums->n; i++) {
+            items[i] = sums->items[i];
+        }
+        sums->items = items;
+        sums->cap = cap;
+    }
+    sums->items[sums->n++] = (struct sum){sym, {.data = value}};
+}
+
+static void
+sum_tuple(struct jx *ctx, struct sums *sums, struct jv item)
+{
+    if (item.type != JV_TUPLE) {
+        return;
+    }
+    const struct jv_tuple *tuple = item.u.tuple;
+    sum_add(ctx, sums, 0, tuple->at);
+    for (const struct jx_binding *b = tuple->first; b && jx_ok(ctx);
+         b = b->next) {
+        if (!is_hidden(tuple->first, b)) {
+            sum_add(ctx, sums, b->sym, b->value);
+        }
+    }
+}
+
+/* All tuples of a group as one: the values, and each variable, appended. */
 static struct jv
 reduce_tuples(struct jx *ctx, struct jv data, struct jx_frame *frame)
 {
-    struct jv_tuple sum = {.at = jv_undefined()};
+    struct sums sums = {.n = 0};
+    struct jv at = jv_undefined();
     uint32_t n = data.type == JV_ARRAY ? jv_len(data) : 1;
 
     for (uint32_t i = 0; i < n && jx_ok(ctx); i++) {
-        struct jv item = data.type == JV_ARRAY ? jv_at(data, i) : data;
-        if (item.type != JV_TUPLE) {
-            continue;
-        }
-        const struct jv_tuple *tuple = item.u.tuple;
-        sum.at = i == 0 ? tuple->at : jv_append(ctx, sum.at, tuple->at);
-        for (const struct jx_binding *b = tuple->first; b && jx_ok(ctx);
-             b = b->next) {
-            if (is_hidden(tuple->first, b)) {
-                continue;
-            }
-            struct jx_binding *old = frame->first;
-            while (old && old->sym != b->sym) {
-                old = old->next;
-            }
-            if (old) {
-                old->value = jv_append(ctx, old->value, b->value);
-            } else {
-                jx_bind(ctx, frame, b->sym, b->value);
-            }
+        sum_tuple(ctx, &sums, data.type == JV_ARRAY ? jv_at(data, i) : data);
+    }
+    for (uint32_t i = 0; i < sums.n && jx_ok(ctx); i++) {
+        if (sums.items[i].sym == 0) {
+            at = sums.items[i].group.data;
+        } else {
+            jx_bind(ctx, frame, sums.items[i].sym, sums.items[i].group.data);
         }
     }
-    return sum.at;
+    return at;
 }
 
 static struct jv
-group_value(struct jx *ctx, const struct grouping *g, const struct group *group) /* NOLINT(misc-no-recursion) */
+group_value(struct jx *ctx, const struct grouping *g,
+            const struct group *group) /* NOLINT(misc-no-recursion) */
 {
     struct jx_frame *env = g->env;
     struct jv context = group->data;
@@ -169,7 +213,8 @@ group_value(struct jx *ctx, const struct grouping *g, const struct group *group)
 }
 
 struct jv
-jx_group(struct jx *ctx, const struct jn *group, struct jv input, /* NOLINT(misc-no-recursion) */
+jx_group(struct jx *ctx, const struct jn *group,
+         struct jv input, /* NOLINT(misc-no-recursion) */
          struct jx_frame *env)
 {
     struct grouping g = {.node = group,
@@ -189,7 +234,7 @@ jx_group(struct jx *ctx, const struct jn *group, struct jv input, /* NOLINT(misc
     for (uint32_t i = 0; i < n && jx_ok(ctx); i++) {
         group_item(ctx, &g, is_array ? jv_at(input, i) : input);
     }
-    for (uint32_t i = 0; jx_ok(ctx) && i < g.index->len; i++) {
+    for (uint32_t i = 0; jx_ok(ctx) && g.groups && i < g.index->len; i++) {
         struct jv value = group_value(ctx, &g, &g.groups[i]);
         if (jx_ok(ctx) && !jv_is_undefined(value)) {
             jv_object_set(ctx, out, g.index->pairs[i].key, value);
@@ -205,7 +250,8 @@ struct order {
 };
 
 static struct jv
-term_of(struct jx *ctx, const struct order *order, const struct jn *term, /* NOLINT(misc-no-recursion) */
+term_of(struct jx *ctx, const struct order *order,
+        const struct jn *term, /* NOLINT(misc-no-recursion) */
         struct jv item)
 {
     if (order->is_tuples && item.type == JV_TUPLE) {
@@ -244,7 +290,7 @@ compare_terms(struct jx *ctx, const struct order *order, const struct jn *term,
     if (a.type == JV_STRING) {
         result = jv_text_cmp(jv_text(a), jv_text(b));
     } else {
-        result = a.u.number == b.u.number ? 0
+        result = a.u.number == b.u.number  ? 0
                  : a.u.number < b.u.number ? -1
                                            : 1;
     }
@@ -252,7 +298,8 @@ compare_terms(struct jx *ctx, const struct order *order, const struct jn *term,
 }
 
 static bool
-is_after(struct jx *ctx, void *arg, struct jv a, struct jv b) /* NOLINT(misc-no-recursion) */
+is_after(struct jx *ctx, void *arg, struct jv a,
+         struct jv b) /* NOLINT(misc-no-recursion) */
 {
     const struct order *order = arg;
     int result = 0;
@@ -270,12 +317,12 @@ is_after(struct jx *ctx, void *arg, struct jv a, struct jv b) /* NOLINT(misc-no-
 }
 
 struct jv
-jx_sort_by(struct jx *ctx, const struct jn *sort, struct jv input, /* NOLINT(misc-no-recursion) */
+jx_sort_by(struct jx *ctx, const struct jn *sort,
+           struct jv input, /* NOLINT(misc-no-recursion) */
            struct jx_frame *env)
 {
-    struct order order = {.node = sort,
-                          .env = env,
-                          .is_tuples = jv_has_flag(input, JV_TUPLES)};
+    struct order order = {
+        .node = sort, .env = env, .is_tuples = jv_has_flag(input, JV_TUPLES)};
 
     return jx_merge_sort(ctx, input, is_after, &order);
 }
@@ -309,7 +356,8 @@ merge_halves(struct jx *ctx, struct sorter *s, uint32_t from, uint32_t middle,
 
 /* Depth is the logarithm of the length. */
 static void
-sort_part(struct jx *ctx, struct sorter *s, uint32_t from, uint32_t to) /* NOLINT(misc-no-recursion) */
+sort_part( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct sorter *s, uint32_t from, uint32_t to)
 {
     uint32_t middle = from + (to - from) / 2;
 

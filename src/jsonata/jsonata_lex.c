@@ -130,8 +130,8 @@ lex_regex(struct jp *jp)
     }
     struct jn *node = token(jp, JN_REGEX, pattern);
     if (node) {
-        node->regex = jp_regex(jp, pattern,
-                               jx_str_slice(text, flags, jp->offset), start);
+        node->regex =
+            jp_regex(jp, pattern, jx_str_slice(text, flags, jp->offset), start);
     }
     return jp->is_failed ? NULL : node;
 }
@@ -185,10 +185,10 @@ lex_escape(struct jp *jp, char *out, size_t *len)
         if (!at_end(jp)) {
             (void)jx_code_next(jp->program->text, &next);
         }
-        (void)jp_fail(jp, "S0103", jp->offset,
-                      jv_string(jx_str_slice(jp->program->text, jp->offset,
-                                             next)),
-                      jv_undefined());
+        (void)jp_fail(
+            jp, "S0103", jp->offset,
+            jv_string(jx_str_slice(jp->program->text, jp->offset, next)),
+            jv_undefined());
         return false;
     }
     if (!lex_unicode(jp, 0, &code)) {
@@ -218,8 +218,7 @@ lex_string(struct jp *jp)
         end += jp->program->text.ptr[end] == '\\' ? 2 : 1;
     }
     /* An escape is never shorter than what it stands for. */
-    char *out =
-        odk_arena_alloc(&jp->program->arena, (size_t)end - start + 8);
+    char *out = odk_arena_alloc(&jp->program->arena, (size_t)end - start + 8);
     size_t len = 0;
     if (!out) {
         jp_fail_limit(jp);
@@ -309,6 +308,30 @@ lex_quoted_name(struct jp *jp)
     return token(jp, JN_NAME, jx_str_slice(text, start, (size_t)end));
 }
 
+/* A name, or one of the words that are none. */
+static struct jn *
+lex_word(struct jp *jp, struct odk_str name)
+{
+    uint16_t op = odk_str_is(name, "and")  ? JN_OP_AND
+                  : odk_str_is(name, "or") ? JN_OP_OR
+                  : odk_str_is(name, "in") ? JN_OP_IN
+                                           : JN_OP_NAME;
+    bool is_true = odk_str_is(name, "true");
+
+    if (op != JN_OP_NAME) {
+        jp->offset -= (uint32_t)name.len;
+        return lex_operator(jp, op, (uint32_t)name.len);
+    }
+    if (!is_true && !odk_str_is(name, "false") && !odk_str_is(name, "null")) {
+        return token(jp, JN_NAME, name);
+    }
+    struct jn *node = token(jp, JN_VALUE, name);
+    if (node) {
+        node->value = odk_str_is(name, "null") ? jv_null() : jv_bool(is_true);
+    }
+    return node;
+}
+
 static struct jn *
 lex_name(struct jp *jp)
 {
@@ -330,24 +353,7 @@ lex_name(struct jp *jp)
         }
         return node;
     }
-    uint16_t op = odk_str_is(name, "and")  ? JN_OP_AND
-                  : odk_str_is(name, "or") ? JN_OP_OR
-                  : odk_str_is(name, "in") ? JN_OP_IN
-                                           : JN_OP_NAME;
-    if (op != JN_OP_NAME) {
-        jp->offset = start;
-        return lex_operator(jp, op, (uint32_t)name.len);
-    }
-    bool is_true = odk_str_is(name, "true");
-    if (is_true || odk_str_is(name, "false") || odk_str_is(name, "null")) {
-        struct jn *node = token(jp, JN_VALUE, name);
-        if (node) {
-            node->value = odk_str_is(name, "null") ? jv_null()
-                                                   : jv_bool(is_true);
-        }
-        return node;
-    }
-    return token(jp, JN_NAME, name);
+    return lex_word(jp, name);
 }
 
 /* An operator of two characters, or 0. */
@@ -358,8 +364,8 @@ double_operator(char a, char b)
         char text[3];
         uint16_t op;
     } table[] = {
-        {"..", JN_OP_RANGE}, {":=", JN_OP_BIND},       {"!=", JN_OP_NE},
-        {">=", JN_OP_GE},    {"<=", JN_OP_LE},         {"**", JN_OP_DESCENDANT},
+        {"..", JN_OP_RANGE}, {":=", JN_OP_BIND}, {"!=", JN_OP_NE},
+        {">=", JN_OP_GE},    {"<=", JN_OP_LE},   {"**", JN_OP_DESCENDANT},
         {"~>", JN_OP_CHAIN},
     };
 

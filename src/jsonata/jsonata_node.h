@@ -57,7 +57,7 @@ enum jn_op {
     JN_OP_AND,
     JN_OP_OR,
     JN_OP_IN,
-    JN_OP_END, /**< end of the expression */
+    JN_OP_END,  /**< end of the expression */
     JN_OP_NAME, /**< a token that is no operator */
     JN_OP_COUNT
 };
@@ -95,11 +95,11 @@ struct jn {
     bool is_tuple;
     bool is_thunk;
     bool is_descending;
-    struct jv value; /**< literal; text of a name, variable or operator */
-    struct jn *lhs;  /**< condition, pattern, procedure, key … */
-    struct jn *rhs;  /**< then, update, body … */
-    struct jn *other; /**< else, delete */
-    struct jn_list items;      /**< steps, arguments, expressions, terms */
+    struct jv value;      /**< literal; text of a name, variable or operator */
+    struct jn *lhs;       /**< condition, pattern, procedure, key … */
+    struct jn *rhs;       /**< then, update, body … */
+    struct jn *other;     /**< else, delete */
+    struct jn_list items; /**< steps, arguments, expressions, terms */
     struct jn_list predicates; /**< of a node outside a path */
     struct jn_list stages;     /**< of a step */
     struct jn *group;
@@ -177,7 +177,7 @@ bool jn_reads_input(const struct jn *node);
 
 /** Parses a signature `<…>`; NULL after a failure. position is its first
  * byte. */
-struct jx_sig *jp_signature(struct jp *jp, struct odk_str text,
+struct jx_sig *jp_signature(struct jp *jp, struct odk_str s,
                             uint32_t position);
 
 /** Compiles a JavaScript regular expression and registers it with the program;

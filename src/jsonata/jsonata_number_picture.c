@@ -164,8 +164,8 @@ static bool
 is_misplaced(const struct symbols *y, const struct parts *p, bool in_fraction)
 {
     struct odk_str s = in_fraction ? p->fraction : p->integer;
-    ptrdiff_t at = in_fraction ? jx_str_rfind(s, y->digit)
-                               : jx_str_find(s, y->digit, 0);
+    ptrdiff_t at =
+        in_fraction ? jx_str_rfind(s, y->digit) : jx_str_find(s, y->digit, 0);
 
     if (at < 0) {
         return false;
@@ -220,21 +220,17 @@ static const char *
 check_exponent(const struct symbols *y, const struct parts *p)
 {
     const char *error = NULL;
-    size_t at = 0;
 
     if (!p->has_exponent) {
         return NULL;
     }
-    if (p->exponent.len && (holds(p->picture, y->percent) ||
-                            holds(p->picture, y->per_mille))) {
+    if (p->exponent.len &&
+        (holds(p->picture, y->percent) || holds(p->picture, y->per_mille))) {
         error = "D3092";
     }
-    while (at < p->exponent.len && is_digit(y, next_char(p->exponent, &at))) {
-        continue;
-    }
-    bool is_bad = p->exponent.len == 0 ||
-                  count(y, p->exponent, false) <
-                      (uint32_t)jx_code_count(p->exponent);
+    bool is_bad =
+        p->exponent.len == 0 ||
+        count(y, p->exponent, false) < (uint32_t)jx_code_count(p->exponent);
     return is_bad ? "D3093" : error;
 }
 
@@ -275,11 +271,10 @@ find_groups(struct jx *ctx, const struct symbols *y, const struct parts *p,
             (void)jx_fail_limit(ctx, "The picture has too many separators");
             return false;
         }
-        out->at[out->n++] =
-            count(y,
-                  to_left ? jx_str_slice(part, 0, (size_t)at)
-                          : odk_str_from(part, (size_t)at),
-                  true);
+        out->at[out->n++] = count(y,
+                                  to_left ? jx_str_slice(part, 0, (size_t)at)
+                                          : odk_str_from(part, (size_t)at),
+                                  true);
     }
     return true;
 }
@@ -468,7 +463,7 @@ scale(double *n, uint32_t scaling)
     int exponent = 0;
 
     /* The reference never ends on numbers that no power of ten brings up. */
-    while (*n < min && *n > 0) {
+    while (*n<min && * n> 0) {
         *n *= 10;
         exponent--;
     }
@@ -535,6 +530,7 @@ read_symbols(struct jv options, struct symbols *y)
                           .digit = ODK_STR_INIT("#"),
                           .separator = ODK_STR_INIT(";"),
                           .zero = ODK_STR_INIT("0")};
+
     const struct {
         struct odk_str name;
         struct odk_str *symbol;
@@ -549,6 +545,7 @@ read_symbols(struct jv options, struct symbols *y)
         {ODK_STR("pattern-separator"), &y->separator},
         {ODK_STR("zero-digit"), &y->zero},
     };
+
     for (size_t i = 0; options.type == JV_OBJECT && i < ODK_ARRAY_LEN(names);
          i++) {
         struct jv v = jv_get(options, names[i].name);
@@ -565,7 +562,6 @@ jx_fn_format_number(struct jx *ctx, struct jx_call *call)
     struct jv v = call->args[0];
     struct symbols y;
     struct parts parts[2];
-    struct odk_str rest = odk_str("");
     uint32_t n = 0;
 
     if (jv_is_undefined(v) || call->args[1].type != JV_STRING) {
@@ -574,7 +570,7 @@ jx_fn_format_number(struct jx *ctx, struct jx_call *call)
     if (!jv_is_numeric(ctx, v)) {
         return jv_undefined();
     }
-    rest = jv_text(call->args[1]);
+    struct odk_str rest = jv_text(call->args[1]);
     read_symbols(call->args[2], &y);
     (void)jx_charge_bytes(ctx, rest.len * 16);
     for (bool is_more = true; is_more;) {
@@ -585,8 +581,8 @@ jx_fn_format_number(struct jx *ctx, struct jx_call *call)
         }
         split_parts(&y, is_more ? jx_str_slice(rest, 0, (size_t)end) : rest,
                     &parts[n++]);
-        rest = is_more ? odk_str_from(rest, (size_t)end + y.separator.len)
-                       : rest;
+        rest =
+            is_more ? odk_str_from(rest, (size_t)end + y.separator.len) : rest;
     }
     for (uint32_t i = 0; i < n; i++) {
         const char *error = validate(&y, &parts[i]);

@@ -121,8 +121,7 @@ range(struct jx *ctx, struct jv a, struct jv b)
     if (!jv_is_undefined(b) && !is_integer(b)) {
         return jx_fail_value(ctx, "T2004", b);
     }
-    if (jv_is_undefined(a) || jv_is_undefined(b) ||
-        a.u.number > b.u.number) {
+    if (jv_is_undefined(a) || jv_is_undefined(b) || a.u.number > b.u.number) {
         return jv_undefined();
     }
     double size = b.u.number - a.u.number + 1;
@@ -216,7 +215,8 @@ blame_operator(struct jx *ctx, const struct jn *node)
 }
 
 static struct jv
-boolean_operator(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+boolean_operator(struct jx *ctx, const struct jn *node,
+                 struct jv input, /* NOLINT(misc-no-recursion) */
                  struct jx_frame *env)
 {
     struct jv a = jx_eval(ctx, node->lhs, input, env);
@@ -235,15 +235,16 @@ boolean_operator(struct jx *ctx, const struct jn *node, struct jv input, /* NOLI
 }
 
 struct jv
-jx_eval_binary(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+jx_eval_binary(struct jx *ctx, const struct jn *node,
+               struct jv input, /* NOLINT(misc-no-recursion) */
                struct jx_frame *env)
 {
     if (node->op == JN_OP_AND || node->op == JN_OP_OR) {
         return boolean_operator(ctx, node, input, env);
     }
     struct jv a = jx_eval(ctx, node->lhs, input, env);
-    struct jv b = jx_ok(ctx) ? jx_eval(ctx, node->rhs, input, env)
-                             : jv_undefined();
+    struct jv b =
+        jx_ok(ctx) ? jx_eval(ctx, node->rhs, input, env) : jv_undefined();
     if (!jx_ok(ctx)) {
         return jv_undefined();
     }
@@ -255,7 +256,8 @@ jx_eval_binary(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT
 }
 
 static struct jv
-lookup_in_array(struct jx *ctx, struct jv input, struct odk_str key) /* NOLINT(misc-no-recursion) */
+lookup_in_array( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv input, struct odk_str key)
 {
     struct jv_array *out = jv_array_new(ctx, JV_SEQUENCE);
     uint32_t n = jv_len(input);
@@ -275,7 +277,8 @@ lookup_in_array(struct jx *ctx, struct jv input, struct odk_str key) /* NOLINT(m
 }
 
 struct jv
-jx_lookup_name(struct jx *ctx, struct jv input, struct odk_str key) /* NOLINT(misc-no-recursion) */
+jx_lookup_name( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv input, struct odk_str key)
 {
     struct jv out = jv_undefined();
 
@@ -297,7 +300,8 @@ jx_lookup_name(struct jx *ctx, struct jv input, struct odk_str key) /* NOLINT(mi
 
 /* Every item of an array of arrays. */
 static void
-flatten(struct jx *ctx, struct jv v, struct jv_array *out) /* NOLINT(misc-no-recursion) */
+flatten( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv v, struct jv_array *out)
 {
     if (v.type != JV_ARRAY) {
         jv_array_push(ctx, out, v);
@@ -357,7 +361,8 @@ jx_eval_wildcard(struct jx *ctx, const struct jn *node, struct jv input,
 }
 
 static void
-descend(struct jx *ctx, struct jv v, struct jv_array *out) /* NOLINT(misc-no-recursion) */
+descend( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv v, struct jv_array *out)
 {
     struct odk_str key;
     struct jv value;

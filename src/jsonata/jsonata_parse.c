@@ -232,8 +232,8 @@ lambda_signature(struct jp *jp, struct jn *t)
     uint32_t end = jp->node->position;
     expect(jp, '>', ">", false);
     if (!jp->is_failed) {
-        t->sig = jp_signature(
-            jp, jx_str_slice(jp->program->text, start, end), position);
+        t->sig = jp_signature(jp, jx_str_slice(jp->program->text, start, end),
+                              position);
     }
 }
 
@@ -259,7 +259,8 @@ finish_lambda(struct jp *jp, struct jn *t) /* NOLINT(misc-no-recursion) */
 
 /* f(a, ?) or function($a) { … } */
 static struct jn *
-led_call(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-recursion) */
+led_call( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *t, struct jn *left)
 {
     t->lhs = left;
     t->type = JN_FUNCTION;
@@ -290,7 +291,8 @@ led_call(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-recursi
 
 /* a[predicate], or a[] which keeps a single item an array */
 static struct jn *
-led_predicate(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-recursion) */
+led_predicate( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *t, struct jn *left)
 {
     if (!sees(jp, ']')) {
         t->lhs = left;
@@ -309,7 +311,8 @@ led_predicate(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-re
 
 /* a^(<b, >c) */
 static struct jn *
-led_order(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-recursion) */
+led_order( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *t, struct jn *left)
 {
     expect(jp, '(', "(", false);
     for (;;) {
@@ -336,19 +339,20 @@ led_order(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-recurs
 
 /* a@$v and a#$i */
 static struct jn *
-led_variable(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-recursion) */
+led_variable( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *t, struct jn *left)
 {
     t->lhs = left;
     t->rhs = expression(jp, 80);
     if (!jp->is_failed && t->rhs->type != JN_VARIABLE) {
-        return jp_fail(jp, "S0214", t->rhs->position, t->value,
-                       jv_undefined());
+        return jp_fail(jp, "S0214", t->rhs->position, t->value, jv_undefined());
     }
     return as_type(t, JN_BINARY);
 }
 
 static struct jn *
-led_condition(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-recursion) */
+led_condition( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *t, struct jn *left)
 {
     t->lhs = left;
     t->rhs = expression(jp, 0);
@@ -360,7 +364,8 @@ led_condition(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-re
 }
 
 static struct jn *
-led(struct jp *jp, struct jn *t, struct jn *left) /* NOLINT(misc-no-recursion) */
+led( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *t, struct jn *left)
 {
     switch (t->op) {
     case '(':

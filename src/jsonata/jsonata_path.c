@@ -9,9 +9,9 @@
 #include "base/base.h"
 #include "jsonata/jsonata_eval.h"
 
-static struct jv
-stages(struct jx *ctx, const struct jn_list *list, struct jv input, /* NOLINT(misc-no-recursion) */
-       struct jx_frame *env);
+static struct jv stages(struct jx *ctx, const struct jn_list *list,
+                        struct jv input, /* NOLINT(misc-no-recursion) */
+                        struct jx_frame *env);
 
 /* The results of a step as they come in: one plain array at the end of a path
  * stays what it is, anything else is flattened into a sequence. */
@@ -69,7 +69,8 @@ collected(struct jx *ctx, struct collector *c, bool is_last)
 }
 
 static struct jv
-eval_step(struct jx *ctx, const struct jn *step, struct jv input, /* NOLINT(misc-no-recursion) */
+eval_step(struct jx *ctx, const struct jn *step,
+          struct jv input, /* NOLINT(misc-no-recursion) */
           struct jx_frame *env, bool is_last)
 {
     struct collector c = {.count = 0};
@@ -138,7 +139,8 @@ number_tuples(struct jx *ctx, uint32_t sym, struct jv input)
 }
 
 static struct jv
-stages(struct jx *ctx, const struct jn_list *list, struct jv input, /* NOLINT(misc-no-recursion) */
+stages(struct jx *ctx, const struct jn_list *list,
+       struct jv input, /* NOLINT(misc-no-recursion) */
        struct jx_frame *env)
 {
     for (uint32_t i = 0; i < list->n && jx_ok(ctx); i++) {
@@ -207,7 +209,8 @@ as_tuples(struct jx *ctx, struct jv input)
 }
 
 static struct jv
-tuple_sort(struct jx *ctx, const struct jn *step, struct jv input, /* NOLINT(misc-no-recursion) */
+tuple_sort(struct jx *ctx, const struct jn *step,
+           struct jv input, /* NOLINT(misc-no-recursion) */
            struct jv bindings, struct jx_frame *env)
 {
     if (!jv_is_undefined(bindings)) {
@@ -243,7 +246,8 @@ tuple_results(struct jx *ctx, const struct jn *step, struct jv origin,
 }
 
 static struct jv
-eval_tuple_step(struct jx *ctx, const struct jn *step, struct jv input, /* NOLINT(misc-no-recursion) */
+eval_tuple_step(struct jx *ctx, const struct jn *step,
+                struct jv input, /* NOLINT(misc-no-recursion) */
                 struct jv bindings, struct jx_frame *env)
 {
     if (step->type == JN_SORT) {
@@ -293,7 +297,8 @@ values_of(struct jx *ctx, struct jv bindings)
 }
 
 static void
-walk_steps(struct jx *ctx, const struct jn *node, struct walk *w, /* NOLINT(misc-no-recursion) */
+walk_steps(struct jx *ctx, const struct jn *node,
+           struct walk *w, /* NOLINT(misc-no-recursion) */
            struct jx_frame *env)
 {
     for (uint32_t i = 0; i < node->items.n && jx_ok(ctx); i++) {
@@ -302,7 +307,8 @@ walk_steps(struct jx *ctx, const struct jn *node, struct walk *w, /* NOLINT(misc
         if (i == 0 && step->is_cons) {
             w->result = jx_eval(ctx, step, w->input, env);
         } else if (w->is_tuples) {
-            w->bindings = eval_tuple_step(ctx, step, w->input, w->bindings, env);
+            w->bindings =
+                eval_tuple_step(ctx, step, w->input, w->bindings, env);
         } else {
             w->result =
                 eval_step(ctx, step, w->input, env, i + 1 == node->items.n);
@@ -332,7 +338,8 @@ keep_singleton(struct jx *ctx, struct jv result)
 }
 
 struct jv
-jx_eval_path(struct jx *ctx, const struct jn *node, struct jv input, /* NOLINT(misc-no-recursion) */
+jx_eval_path(struct jx *ctx, const struct jn *node,
+             struct jv input, /* NOLINT(misc-no-recursion) */
              struct jx_frame *env)
 {
     struct walk w = {.input = input};
@@ -366,8 +373,8 @@ filter_by_numbers(struct jx *ctx, struct jv indexes, uint32_t index, uint32_t n,
     uint32_t count = indexes.type == JV_ARRAY ? jv_len(indexes) : 1;
 
     for (uint32_t i = 0; i < count && jx_ok(ctx); i++) {
-        struct jv number = indexes.type == JV_ARRAY ? jv_at(indexes, i)
-                                                    : indexes;
+        struct jv number =
+            indexes.type == JV_ARRAY ? jv_at(indexes, i) : indexes;
         double at = floor(number.u.number);
         if (at < 0) {
             at += n;
@@ -404,7 +411,8 @@ filter_by_constant(struct jx *ctx, double position, struct jv input,
 }
 
 struct jv
-jx_filter(struct jx *ctx, const struct jn *predicate, struct jv input, /* NOLINT(misc-no-recursion) */
+jx_filter(struct jx *ctx, const struct jn *predicate,
+          struct jv input, /* NOLINT(misc-no-recursion) */
           struct jx_frame *env)
 {
     bool is_array = input.type == JV_ARRAY;

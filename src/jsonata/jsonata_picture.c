@@ -82,8 +82,7 @@ regular_distance(const struct jx_integer_picture *p)
     for (uint32_t i = 1; i <= p->n_separators; i++) {
         bool is_there = false;
         for (uint32_t k = 0; k < p->n_separators; k++) {
-            is_there =
-                is_there || p->separators[k].position == i * factor;
+            is_there = is_there || p->separators[k].position == i * factor;
         }
         if (!is_there) {
             return 0;
@@ -232,8 +231,7 @@ insert_at(struct digits *d, uint32_t position, uint32_t code)
 {
     if (position <= d->n) {
         size_t at = d->n - position;
-        memmove(d->codes + at + 1, d->codes + at,
-                position * sizeof(*d->codes));
+        memmove(d->codes + at + 1, d->codes + at, position * sizeof(*d->codes));
         d->codes[at] = code;
         d->n++;
         return;

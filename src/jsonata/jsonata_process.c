@@ -110,7 +110,8 @@ process_map(struct jp *jp, struct jn *node) /* NOLINT(misc-no-recursion) */
 
 /* a[b] */
 static struct jn *
-process_predicate(struct jp *jp, struct jn *node) /* NOLINT(misc-no-recursion) */
+process_predicate( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *node)
 {
     struct jn *result = jp_process(jp, node->lhs);
 
@@ -252,7 +253,8 @@ process_index(struct jp *jp, struct jn *node) /* NOLINT(misc-no-recursion) */
 
 /* Both operands, whatever the operator. */
 static struct jn *
-process_operands(struct jp *jp, struct jn *node, enum jn_type type) /* NOLINT(misc-no-recursion) */
+process_operands( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *node, enum jn_type type)
 {
     node->lhs = jp_process(jp, node->lhs);
     node->rhs = jp_process(jp, node->rhs);
@@ -261,8 +263,8 @@ process_operands(struct jp *jp, struct jn *node, enum jn_type type) /* NOLINT(mi
     }
     node->type = (uint8_t)type;
     if (type == JN_APPLY) {
-        node->keep_array = node->keep_array || node->lhs->keep_array ||
-                           node->rhs->keep_array;
+        node->keep_array =
+            node->keep_array || node->lhs->keep_array || node->rhs->keep_array;
         return node;
     }
     if (type == JN_BINARY) {
@@ -370,7 +372,8 @@ tail_call(struct jp *jp, struct jn *node) /* NOLINT(misc-no-recursion) */
 }
 
 static struct jn *
-process_condition(struct jp *jp, struct jn *node) /* NOLINT(misc-no-recursion) */
+process_condition( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *node)
 {
     node->lhs = jp_process(jp, node->lhs);
     node->rhs = jp_process(jp, node->rhs);
@@ -389,7 +392,8 @@ process_condition(struct jp *jp, struct jn *node) /* NOLINT(misc-no-recursion) *
 }
 
 static struct jn *
-process_transform(struct jp *jp, struct jn *node) /* NOLINT(misc-no-recursion) */
+process_transform( // NOLINT(misc-no-recursion)
+    struct jp *jp, struct jn *node)
 {
     node->lhs = jp_process(jp, node->lhs);
     node->rhs = jp_process(jp, node->rhs);
@@ -428,14 +432,12 @@ process_name(struct jp *jp, struct jn *node)
 static struct jn *
 process_parent(struct jp *jp, struct jn *node)
 {
-    char label[16] = "!";
     struct odk_buf buf;
 
-    odk_buf_init(&buf, sizeof(label));
+    odk_buf_init(&buf, 0);
     odk_buf_put_char(&buf, '!');
     odk_buf_put_u64(&buf, jp->n_labels++);
-    struct odk_str name =
-        odk_arena_str(&jp->program->arena, odk_buf_str(&buf));
+    struct odk_str name = odk_arena_str(&jp->program->arena, odk_buf_str(&buf));
     odk_buf_release(&buf);
     node->slot = odk_arena_alloc(&jp->program->arena, sizeof(*node->slot));
     if (!name.ptr || !node->slot) {

@@ -10,7 +10,8 @@
 static bool reads(const struct jn *node, bool is_top);
 
 static bool
-reads_list(const struct jn_list *list, bool is_top) /* NOLINT(misc-no-recursion) */
+reads_list( // NOLINT(misc-no-recursion)
+    const struct jn_list *list, bool is_top)
 {
     for (uint32_t i = 0; i < list->n; i++) {
         if (reads(list->items[i], is_top)) {

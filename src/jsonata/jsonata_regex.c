@@ -34,8 +34,8 @@ regex_compile(struct jx_regex *regex, struct odk_str pattern, bool is_caseless)
     if (!context) {
         odk_out_of_memory();
     }
-    (void)pcre2_set_compile_extra_options(
-        context, PCRE2_EXTRA_ALLOW_SURROGATE_ESCAPES);
+    (void)pcre2_set_compile_extra_options(context,
+                                          PCRE2_EXTRA_ALLOW_SURROGATE_ESCAPES);
     (void)pcre2_set_parens_nest_limit(context, PATTERN_NEST_MAX);
     pcre2_code *code = pcre2_compile((PCRE2_SPTR)pattern.ptr, pattern.len,
                                      options, &error, &offset, context);
@@ -173,8 +173,8 @@ exec(struct jx *ctx, const struct jx_regex *regex, struct odk_str text,
     }
     for (size_t at = from; at <= text.len && jx_ok(ctx);) {
         bool is_hopeless =
-            skips && (at == text.len ||
-                      !may_begin(regex, (unsigned char)text.ptr[at]));
+            skips &&
+            (at == text.len || !may_begin(regex, (unsigned char)text.ptr[at]));
         if (!is_hopeless && attempt(ctx, regex, text, at) > 0) {
             return jx_ok(ctx);
         }
@@ -189,7 +189,8 @@ exec(struct jx *ctx, const struct jx_regex *regex, struct odk_str text,
 static struct odk_str
 group_text(struct odk_str text, const PCRE2_SIZE *offsets, uint32_t i)
 {
-    return jx_str_slice(text, offsets[2 * i], offsets[2 * i + 1]);
+    return jx_str_slice(text, offsets[2 * (size_t)i],
+                        offsets[2 * (size_t)i + 1]);
 }
 
 static struct jv
@@ -199,7 +200,7 @@ groups_of(struct jx *ctx, const struct jx_regex *regex, struct odk_str text)
     const PCRE2_SIZE *offsets = pcre2_get_ovector_pointer(ctx->match_data);
 
     for (uint32_t i = 1; i <= regex->n_groups && jx_ok(ctx); i++) {
-        bool is_set = offsets[2 * i] != PCRE2_UNSET;
+        bool is_set = offsets[2 * (size_t)i] != PCRE2_UNSET;
         jv_array_push(ctx, out,
                       is_set ? jv_string(group_text(text, offsets, i))
                              : jv_undefined());
@@ -273,8 +274,8 @@ next_of_function(struct jx *ctx, struct jx_matcher *m, struct jx_found *found)
     if (m->is_started) {
         func = jv_get(m->found, ODK_STR("next"));
     }
-    struct jv v = jx_apply(ctx, func, args, m->is_started ? 0 : 1,
-                           jv_undefined());
+    struct jv v =
+        jx_apply(ctx, func, args, m->is_started ? 0 : 1, jv_undefined());
     if (!jx_ok(ctx) || jv_is_undefined(v)) {
         return false;
     }

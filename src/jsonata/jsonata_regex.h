@@ -33,7 +33,7 @@ bool jx_regex_translate(struct odk_str pattern, bool is_multiline,
 struct jx_matcher {
     struct jv func;
     struct odk_str text;
-    size_t at;       /**< regular expression: where to go on */
+    size_t at; /**< regular expression: where to go on */
     bool is_started;
     struct jv found; /**< function: its last answer */
 };

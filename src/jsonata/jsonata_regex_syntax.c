@@ -83,8 +83,8 @@ hex_digits(const struct translator *t, size_t ahead, size_t n, uint32_t *code)
         if (!at) {
             return false;
         }
-        uint32_t digit = c <= '9' ? (uint32_t)(c - '0')
-                                  : (uint32_t)((c | 0x20) - 'a' + 10);
+        uint32_t digit =
+            c <= '9' ? (uint32_t)(c - '0') : (uint32_t)((c | 0x20) - 'a' + 10);
         *code = *code * 16 + digit;
     }
     return true;

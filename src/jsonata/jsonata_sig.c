@@ -247,8 +247,7 @@ sig_fill(struct jx *ctx, const struct jx_sig *sig, uint32_t n_params,
         bool *row = table->can + (size_t)p * width;
         const bool *below = row + width;
         for (uint32_t i = width; i-- > 0;) {
-            bool fits =
-                i < call->n && (param->kinds & kind_of(call->args[i]));
+            bool fits = i < call->n && (param->kinds & kind_of(call->args[i]));
             row[i] = (fits && below[i + 1]) ||
                      (fits && param->is_many && row[i + 1]) ||
                      (param->is_optional && below[i]);
@@ -317,8 +316,8 @@ plural(struct odk_str subtype)
 static bool
 subtype_fits(const struct sig_param *param, struct jv arg, uint32_t taken)
 {
-    uint8_t kind = param->subtype.len ? kind_of_symbol(param->subtype.ptr[0])
-                                      : 0;
+    uint8_t kind =
+        param->subtype.len ? kind_of_symbol(param->subtype.ptr[0]) : 0;
 
     if (arg.type != JV_ARRAY) {
         return taken == 1 && param->subtype.len == 1 && kind == kind_of(arg);

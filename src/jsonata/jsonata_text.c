@@ -264,6 +264,7 @@ number_layout(bool is_negative, const char *digits, int count, int point,
 {
     int at = 0;
 
+    odk_assert(count > 0 && count <= 17);
     if (is_negative) {
         out[at++] = '-';
     }

@@ -24,7 +24,8 @@ jx_eval_transform(struct jx *ctx, const struct jn *node, struct jv input,
 
 /* The copy comes from $clone, which the expression may have redefined. */
 static struct jv
-clone(struct jx *ctx, const struct jv_func *func, struct jv object) /* NOLINT(misc-no-recursion) */
+clone(struct jx *ctx, const struct jv_func *func,
+      struct jv object) /* NOLINT(misc-no-recursion) */
 {
     struct jv clone_func = jx_lookup(ctx, func->env, ctx->program->sym_clone);
     struct jv args[JX_ARGS_MIN] = {object};
@@ -40,7 +41,8 @@ clone(struct jx *ctx, const struct jv_func *func, struct jv object) /* NOLINT(mi
 }
 
 static void
-update_match(struct jx *ctx, const struct jv_func *func, struct jv match) /* NOLINT(misc-no-recursion) */
+update_match(struct jx *ctx, const struct jv_func *func,
+             struct jv match) /* NOLINT(misc-no-recursion) */
 {
     const struct jn *node = func->node->rhs;
     struct jv update = jx_eval(ctx, node, match, func->env);
@@ -64,7 +66,8 @@ update_match(struct jx *ctx, const struct jv_func *func, struct jv match) /* NOL
 }
 
 static void
-delete_from_match(struct jx *ctx, const struct jv_func *func, struct jv match) /* NOLINT(misc-no-recursion) */
+delete_from_match(struct jx *ctx, const struct jv_func *func,
+                  struct jv match) /* NOLINT(misc-no-recursion) */
 {
     const struct jn *node = func->node->other;
     struct jv keys = jx_eval(ctx, node, match, func->env);
@@ -86,7 +89,8 @@ delete_from_match(struct jx *ctx, const struct jv_func *func, struct jv match) /
 }
 
 struct jv
-jx_apply_transform(struct jx *ctx, const struct jv_func *func, struct jv object) /* NOLINT(misc-no-recursion) */
+jx_apply_transform(struct jx *ctx, const struct jv_func *func,
+                   struct jv object) /* NOLINT(misc-no-recursion) */
 {
     if (jv_is_undefined(object)) {
         return object;

@@ -217,6 +217,7 @@ static const struct case_special upper_specials[] = {
     {0xfb15, {0x544, 0x53b}}, {0xfb16, {0x54e, 0x546}},
     {0xfb17, {0x544, 0x53d}},
 };
+
 /* clang-format on */
 
 static uint32_t
@@ -266,10 +267,9 @@ put_cased(struct jx_text *text, uint32_t code, bool is_upper)
         code = 0x307;
     }
     jx_text_put_code(
-        text, is_upper ? map_code(upper_ranges, ODK_ARRAY_LEN(upper_ranges),
-                                  code)
-                       : map_code(lower_ranges, ODK_ARRAY_LEN(lower_ranges),
-                                  code));
+        text, is_upper
+                  ? map_code(upper_ranges, ODK_ARRAY_LEN(upper_ranges), code)
+                  : map_code(lower_ranges, ODK_ARRAY_LEN(lower_ranges), code));
 }
 
 struct jv

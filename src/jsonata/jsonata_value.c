@@ -357,7 +357,8 @@ jv_identical(struct jv a, struct jv b)
 }
 
 static bool
-equal_arrays(struct jx *ctx, struct jv a, struct jv b) /* NOLINT(misc-no-recursion) */
+equal_arrays( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv a, struct jv b)
 {
     uint32_t n = jv_len(a);
 
@@ -381,7 +382,8 @@ has_key(struct jv object, struct odk_str key)
 }
 
 static bool
-equal_objects(struct jx *ctx, struct jv a, struct jv b) /* NOLINT(misc-no-recursion) */
+equal_objects( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv a, struct jv b)
 {
     struct jv_iter iter = jv_iter(a);
     struct odk_str key;
@@ -399,7 +401,8 @@ equal_objects(struct jx *ctx, struct jv a, struct jv b) /* NOLINT(misc-no-recurs
 }
 
 bool
-jv_equal(struct jx *ctx, struct jv a, struct jv b) /* NOLINT(misc-no-recursion) */
+jv_equal( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv a, struct jv b)
 {
     bool is_equal = false;
 

@@ -42,6 +42,7 @@ struct jv {
     bool is_json;    /**< array or object borrowed from jansson */
     bool is_wrapped; /**< a function that was passed as an argument */
     uint32_t len;    /**< bytes of a string */
+
     union {
         bool boolean;
         double number;

@@ -15,15 +15,15 @@ static const char *const few[] = {
     "Ten",     "Eleven",  "Twelve",    "Thirteen", "Fourteen",
     "Fifteen", "Sixteen", "Seventeen", "Eighteen", "Nineteen"};
 static const char *const ordinals[] = {
-    "Zeroth",    "First",      "Second",      "Third",      "Fourth",
-    "Fifth",     "Sixth",      "Seventh",     "Eighth",     "Ninth",
-    "Tenth",     "Eleventh",   "Twelfth",     "Thirteenth", "Fourteenth",
-    "Fifteenth", "Sixteenth",  "Seventeenth", "Eighteenth", "Nineteenth"};
-static const char *const tens[] = {"Twenty",  "Thirty", "Forty",  "Fifty",
-                                   "Sixty",   "Seventy", "Eighty", "Ninety"};
-static const char *const tenths[] = {
-    "Twentieth", "Thirtieth",  "Fortieth",  "Fiftieth",
-    "Sixtieth",  "Seventieth", "Eightieth", "Ninetieth"};
+    "Zeroth",    "First",     "Second",      "Third",      "Fourth",
+    "Fifth",     "Sixth",     "Seventh",     "Eighth",     "Ninth",
+    "Tenth",     "Eleventh",  "Twelfth",     "Thirteenth", "Fourteenth",
+    "Fifteenth", "Sixteenth", "Seventeenth", "Eighteenth", "Nineteenth"};
+static const char *const tens[] = {"Twenty", "Thirty",  "Forty",  "Fifty",
+                                   "Sixty",  "Seventy", "Eighty", "Ninety"};
+static const char *const tenths[] = {"Twentieth", "Thirtieth", "Fortieth",
+                                     "Fiftieth",  "Sixtieth",  "Seventieth",
+                                     "Eightieth", "Ninetieth"};
 static const char *const magnitudes[] = {"Thousand", "Million", "Billion",
                                          "Trillion"};
 
@@ -32,39 +32,28 @@ static const struct {
     const char *word;
     double value;
 } words[] = {
-    {"zero", 0},          {"one", 1},
-    {"two", 2},           {"three", 3},
-    {"four", 4},          {"five", 5},
-    {"six", 6},           {"seven", 7},
-    {"eight", 8},         {"nine", 9},
-    {"ten", 10},          {"eleven", 11},
-    {"twelve", 12},       {"thirteen", 13},
-    {"fourteen", 14},     {"fifteen", 15},
-    {"sixteen", 16},      {"seventeen", 17},
-    {"eighteen", 18},     {"nineteen", 19},
-    {"zeroth", 0},        {"first", 1},
-    {"second", 2},        {"third", 3},
-    {"fourth", 4},        {"fifth", 5},
-    {"sixth", 6},         {"seventh", 7},
-    {"eighth", 8},        {"ninth", 9},
-    {"tenth", 10},        {"eleventh", 11},
-    {"twelfth", 12},      {"thirteenth", 13},
-    {"fourteenth", 14},   {"fifteenth", 15},
-    {"sixteenth", 16},    {"seventeenth", 17},
-    {"eighteenth", 18},   {"nineteenth", 19},
-    {"twenty", 20},       {"twentieth", 20},
-    {"thirty", 30},       {"thirtieth", 30},
-    {"forty", 40},        {"fortieth", 40},
-    {"fifty", 50},        {"fiftieth", 50},
-    {"sixty", 60},        {"sixtieth", 60},
-    {"seventy", 70},      {"seventieth", 70},
-    {"eighty", 80},       {"eightieth", 80},
-    {"ninety", 90},       {"ninetieth", 90},
-    {"hundred", 100},     {"hundreieth", 100},
-    {"hundredth", 100},   {"thousand", 1e3},
-    {"thousandth", 1e3},  {"million", 1e6},
-    {"millionth", 1e6},   {"billion", 1e9},
-    {"billionth", 1e9},   {"trillion", 1e12},
+    {"zero", 0},          {"one", 1},          {"two", 2},
+    {"three", 3},         {"four", 4},         {"five", 5},
+    {"six", 6},           {"seven", 7},        {"eight", 8},
+    {"nine", 9},          {"ten", 10},         {"eleven", 11},
+    {"twelve", 12},       {"thirteen", 13},    {"fourteen", 14},
+    {"fifteen", 15},      {"sixteen", 16},     {"seventeen", 17},
+    {"eighteen", 18},     {"nineteen", 19},    {"zeroth", 0},
+    {"first", 1},         {"second", 2},       {"third", 3},
+    {"fourth", 4},        {"fifth", 5},        {"sixth", 6},
+    {"seventh", 7},       {"eighth", 8},       {"ninth", 9},
+    {"tenth", 10},        {"eleventh", 11},    {"twelfth", 12},
+    {"thirteenth", 13},   {"fourteenth", 14},  {"fifteenth", 15},
+    {"sixteenth", 16},    {"seventeenth", 17}, {"eighteenth", 18},
+    {"nineteenth", 19},   {"twenty", 20},      {"twentieth", 20},
+    {"thirty", 30},       {"thirtieth", 30},   {"forty", 40},
+    {"fortieth", 40},     {"fifty", 50},       {"fiftieth", 50},
+    {"sixty", 60},        {"sixtieth", 60},    {"seventy", 70},
+    {"seventieth", 70},   {"eighty", 80},      {"eightieth", 80},
+    {"ninety", 90},       {"ninetieth", 90},   {"hundred", 100},
+    {"hundreieth", 100},  {"hundredth", 100},  {"thousand", 1e3},
+    {"thousandth", 1e3},  {"million", 1e6},    {"millionth", 1e6},
+    {"billion", 1e9},     {"billionth", 1e9},  {"trillion", 1e12},
     {"trillionth", 1e12},
 };
 
@@ -80,7 +69,8 @@ jx_words_nth(uint32_t i, double *value)
 
 /* Numbers below a hundred. */
 static void
-put_small(struct jx_text *text, uint32_t n, bool is_ordinal)
+put_small( // NOLINT(misc-no-recursion)
+    struct jx_text *text, uint32_t n, bool is_ordinal)
 {
     if (n < 20) {
         jx_text_put_cstr(text, is_ordinal ? ordinals[n] : few[n]);
@@ -99,7 +89,8 @@ put_small(struct jx_text *text, uint32_t n, bool is_ordinal)
 /* `is_next`: words stand before these. Each level divides by a thousand or
  * more, so a double ends within some hundred. */
 static void
-put_words(struct jx_text *text, double n, bool is_next, bool is_ordinal) /* NOLINT(misc-no-recursion) */
+put_words( // NOLINT(misc-no-recursion)
+    struct jx_text *text, double n, bool is_next, bool is_ordinal)
 {
     double rest = 0;
 

@@ -31,7 +31,8 @@ struct run {
 static bool equal(const json_t *a, const json_t *b, bool is_unordered);
 
 static bool
-equal_arrays(const json_t *a, const json_t *b, bool is_unordered) /* NOLINT(misc-no-recursion) */
+equal_arrays( // NOLINT(misc-no-recursion)
+    const json_t *a, const json_t *b, bool is_unordered)
 {
     size_t n = json_array_size(a);
     bool *used = calloc(n + 1, sizeof(*used));
@@ -60,8 +61,7 @@ equal_objects(const json_t *a, json_t *b) /* NOLINT(misc-no-recursion) */
     if (json_object_size(a) != json_object_size(b)) {
         return false;
     }
-    json_object_foreach(b, key, value)
-    {
+    json_object_foreach (b, key, value) {
         if (!equal(json_object_get(a, key), value, false)) {
             return false;
         }
@@ -70,7 +70,8 @@ equal_objects(const json_t *a, json_t *b) /* NOLINT(misc-no-recursion) */
 }
 
 static bool
-equal(const json_t *a, const json_t *b, bool is_unordered) /* NOLINT(misc-no-recursion) */
+equal( // NOLINT(misc-no-recursion)
+    const json_t *a, const json_t *b, bool is_unordered)
 {
     if (json_is_number(a) && json_is_number(b)) {
         double x = json_number_value(a);
@@ -124,8 +125,8 @@ static bool
 judge(const json_t *test, const json_t *result, const struct jsonata_error *err)
 {
     json_t *error = json_object_get(test, "error");
-    const char *code = json_string_value(json_object_get(
-        json_object_get(test, "code") ? test : error, "code"));
+    const char *code = json_string_value(
+        json_object_get(json_object_get(test, "code") ? test : error, "code"));
     const char *token = json_string_value(json_object_get(
         json_object_get(test, "token") ? test : error, "token"));
     const char *message = json_string_value(json_object_get(error, "message"));
@@ -146,10 +147,11 @@ judge(const json_t *test, const json_t *result, const struct jsonata_error *err)
 }
 
 static void
-report(const json_t *test, const json_t *result, const struct jsonata_error *err)
+report(const json_t *test, const json_t *result,
+       const struct jsonata_error *err)
 {
-    char *got = result ? json_dumps(result, JSON_ENCODE_ANY | JSON_COMPACT)
-                       : NULL;
+    char *got =
+        result ? json_dumps(result, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
     char *line = json_dumps(test, JSON_COMPACT);
 
     (void)printf("FAILED %.*s\n    got %s %s %s\n", 1200, line ? line : "",
@@ -164,8 +166,7 @@ run_case(struct run *run, const json_t *test)
     struct jsonata_error err = {.position = 0};
     struct jsonata *program = NULL;
     json_t *result = NULL;
-    const char *dataset =
-        json_string_value(json_object_get(test, "dataset"));
+    const char *dataset = json_string_value(json_object_get(test, "dataset"));
     json_t *input = dataset ? json_object_get(run->datasets, dataset)
                             : json_object_get(test, "data");
     json_t *depth = json_object_get(test, "depth");
@@ -212,8 +213,7 @@ run_file(struct run *run, const char *path)
     while (getline(&line, &size, file) > 0) {
         json_error_t error;
         char *text = escape_lone_surrogates(line);
-        json_t *test =
-            text ? json_loads(text, JSON_ALLOW_NUL, &error) : NULL;
+        json_t *test = text ? json_loads(text, JSON_ALLOW_NUL, &error) : NULL;
         if (test) {
             run_case(run, test);
         } else {
@@ -234,7 +234,8 @@ main(int argc, char **argv)
     char cases[4096];
     char datasets[4096];
     struct run run = {.is_verbose = true};
-    const char *root = getenv("ODRADEK_SOURCE_DIR"); /* NOLINT(concurrency-mt-unsafe) */
+    const char *root =
+        getenv("ODRADEK_SOURCE_DIR"); /* NOLINT(concurrency-mt-unsafe) */
 
     (void)snprintf(cases, sizeof(cases),
                    "%s/../shared/conformance/jsonata/cases.jsonl",
@@ -244,7 +245,8 @@ main(int argc, char **argv)
                    root ? root : ".");
     run.datasets =
         json_load_file(argc > 2 ? argv[2] : datasets, JSON_ALLOW_NUL, NULL);
-    int rc = run.datasets ? run_file(&run, argc > 1 ? argv[1] : cases) : SKIPPED;
+    int rc =
+        run.datasets ? run_file(&run, argc > 1 ? argv[1] : cases) : SKIPPED;
     json_decref(run.datasets);
     if (rc == SKIPPED) {
         (void)printf("skipped: no cases at %s\n", cases);
