@@ -10,11 +10,17 @@
 
 #include "asl/asl_priv.h"
 
+/** A string that is not kept. */
 void asl_field_comment(const struct asl_slot *slot);
+/** The name of a state of the same scope. */
 void asl_field_next(const struct asl_slot *slot);
+/** `true`. */
 void asl_field_end(const struct asl_slot *slot);
+/** A path, or null: the state sees `{}`. */
 void asl_field_input_path(const struct asl_slot *slot);
+/** A path, or null: the state gives `{}`. */
 void asl_field_output_path(const struct asl_slot *slot);
+/** A reference path, or null: the result is dropped. */
 void asl_field_result_path(const struct asl_slot *slot);
 /** Any JSON, with expressions inside. */
 void asl_field_template(const struct asl_slot *slot);
@@ -93,6 +99,7 @@ const struct odk_str *asl_error_equals(const struct asl_slot *slot,
                                        const struct json_place *place,
                                        bool is_last, size_t *n);
 
+/** OnUnknown of an object; STUCK if it is absent or wrong. */
 enum asl_on_unknown asl_on_unknown_parse(struct asl_compiler *c, json_t *object,
                                          const struct json_place *place);
 
