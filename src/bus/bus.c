@@ -172,6 +172,7 @@ bus_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
 }
 
 int
+// NOLINTNEXTLINE(readability-function-size): the port's signature
 bus_scan(struct bus *bus, struct odk_str topic, int32_t partition,
          int32_t shard, int64_t offset, struct bus_scan *out,
          struct odk_err *err)

@@ -392,8 +392,8 @@ mem_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
     return 0;
 }
 
-// NOLINTNEXTLINE(readability-function-size): the port's signature
 static int
+// NOLINTNEXTLINE(readability-function-size): the port's signature
 mem_scan(struct bus *bus, struct odk_str topic, int32_t partition,
          int32_t shard, int64_t offset, struct bus_scan *out,
          struct odk_err *err)
@@ -446,6 +446,7 @@ mem_offset_read(struct bus *bus, struct bus_place place, int64_t *offset,
     if (rc < 0) {
         return rc;
     }
+    odk_assert(stored);
     *offset = stored->offset;
     odk_buf_put_str(metadata, odk_buf_str(&stored->metadata));
     return 0;
@@ -461,6 +462,7 @@ mem_offset_write(struct bus *bus, struct bus_place place, int64_t offset,
     if (rc < 0) {
         return rc;
     }
+    odk_assert(stored);
     stored->offset = offset;
     odk_buf_clear(&stored->metadata);
     odk_buf_put_str(&stored->metadata, metadata);

@@ -15,7 +15,7 @@
 
 #include "bus/bus.h"
 
-#define BUS_MEM_MESSAGE_BYTES_MAX (1024 * 1024)
+#define BUS_MEM_MESSAGE_BYTES_MAX 1048576
 #define BUS_MEM_BATCH_MAX         1000
 #define BUS_MEM_QUEUE_MAX         100000
 #define BUS_MEM_SESSION_MS        10000

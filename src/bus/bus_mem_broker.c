@@ -180,7 +180,7 @@ bytes_put(char **at, struct odk_str s)
 {
     struct odk_str copy = {s.ptr ? *at : NULL, s.len};
 
-    if (s.len > 0) {
+    if (s.ptr && s.len > 0) {
         memcpy(*at, s.ptr, s.len);
     }
     *at += s.len;

@@ -22,7 +22,7 @@ mem_group_get(struct bus_mem_broker *broker, const char *id)
     }
     void *groups = broker->groups;
     struct mem_group **slot =
-        mem_grow(&groups, broker->n_groups++, sizeof(*slot));
+        mem_grow(&groups, broker->n_groups++, sizeof(struct mem_group *));
 
     broker->groups = groups;
     *slot = mem_calloc(1, sizeof(**slot));

@@ -203,9 +203,9 @@ buffers_make(struct kafka_bus *kafka, const struct bus_kafka_options *options)
                                                  : BUS_KAFKA_QUEUE_RECORDS_MAX;
     kafka->sent = kafka_calloc(kafka->sent_max, sizeof(*kafka->sent));
     kafka->acks = kafka_calloc(kafka->sent_max, sizeof(*kafka->acks));
-    kafka->events = kafka_calloc(kafka->batch_max, sizeof(*kafka->events));
+    kafka->events = kafka_calloc(kafka->batch_max, sizeof(rd_kafka_event_t *));
     kafka->messages = kafka_calloc(kafka->batch_max, sizeof(*kafka->messages));
-    kafka->topics = kafka_calloc(options->n_topics, sizeof(*kafka->topics));
+    kafka->topics = kafka_calloc(options->n_topics, sizeof(char *));
     kafka->bootstrap = kafka_strdup(options->bootstrap);
     kafka->group_id = kafka_strdup(options->group_id);
     kafka->instance_id = kafka_strdup(options->instance_id);

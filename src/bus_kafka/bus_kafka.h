@@ -22,8 +22,8 @@
 #define BUS_KAFKA_CONNECT_MS_MAX    10000
 #define BUS_KAFKA_BATCH_MAX         2000
 #define BUS_KAFKA_QUEUE_RECORDS_MAX 100000
-#define BUS_KAFKA_QUEUE_KIB_MAX     (64 * 1024)
-#define BUS_KAFKA_MESSAGE_BYTES_MAX (1024 * 1024)
+#define BUS_KAFKA_QUEUE_KIB_MAX     65536
+#define BUS_KAFKA_MESSAGE_BYTES_MAX 1048576
 
 /** A librdkafka property handed through, after ours. The prefixes "consumer."
  * and "producer." limit it to one side. What the protocol rests on (offsets,

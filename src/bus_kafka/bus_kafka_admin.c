@@ -442,7 +442,8 @@ bus_kafka_topics_create(const struct bus_kafka_options *options,
     if (n_topics > TOPICS_MAX) {
         return full(err);
     }
-    rd_kafka_NewTopic_t **made = kafka_calloc(n_topics, sizeof(*made));
+    rd_kafka_NewTopic_t **made =
+        kafka_calloc(n_topics, sizeof(rd_kafka_NewTopic_t *));
     size_t n = 0;
     int rc = 0;
 
@@ -504,7 +505,8 @@ bus_kafka_topics_delete(const struct bus_kafka_options *options,
     if (rc < 0) {
         return rc;
     }
-    rd_kafka_DeleteTopic_t **doomed = kafka_calloc(n_names, sizeof(*doomed));
+    rd_kafka_DeleteTopic_t **doomed =
+        kafka_calloc(n_names, sizeof(rd_kafka_DeleteTopic_t *));
 
     for (size_t i = 0; i < n_names; i++) {
         char *name = text_of(names[i]);
@@ -582,6 +584,7 @@ bus_kafka_topic_configure(const struct bus_kafka_options *options,
     int rc =
         bus_kafka_topics_describe(options, &topic->name, 1, &arena, &now, err);
 
+    odk_assert(rc < 0 || now);
     if (rc == 0 && !now->is_found) {
         rc = odk_err_set(err, ODK_ENOTFOUND, "no topic %.*s",
                          ODK_STR_ARG(topic->name));

@@ -134,10 +134,12 @@ kafka_partitions(struct bus *bus, struct odk_str topic, int32_t *out,
     struct kafka_topic *known = NULL;
     int rc = kafka_known(kafka_bus(bus), topic, &known, err);
 
-    if (rc == 0) {
-        *out = known->n_partitions;
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    odk_assert(known);
+    *out = known->n_partitions;
+    return 0;
 }
 
 static int
@@ -147,11 +149,15 @@ partition_check(struct kafka_bus *kafka, struct odk_str topic,
 {
     int rc = kafka_known(kafka, topic, known, err);
 
-    if (rc == 0 && partition >= (*known)->n_partitions) {
-        rc = odk_err_set(err, ODK_ENOTFOUND, "topic %s has no partition %d",
-                         (*known)->name, (int)partition);
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    odk_assert(*known);
+    if (partition >= (*known)->n_partitions) {
+        return odk_err_set(err, ODK_ENOTFOUND, "topic %s has no partition %d",
+                           (*known)->name, (int)partition);
+    }
+    return 0;
 }
 
 int
@@ -165,6 +171,7 @@ kafka_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
     if (rc < 0) {
         return rc;
     }
+    odk_assert(known);
     rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
         kafka->consumer, known->name, partition, start, end, KAFKA_ASK_MS_MAX);
 
@@ -277,8 +284,8 @@ scan_begin(struct kafka_bus *kafka, struct scan *scan, const char *topic,
     return 0;
 }
 
-// NOLINTNEXTLINE(readability-function-size): the port's signature
 int
+// NOLINTNEXTLINE(readability-function-size): the port's signature
 kafka_scan(struct bus *bus, struct odk_str topic, int32_t partition,
            int32_t shard, int64_t offset, struct bus_scan *out,
            struct odk_err *err)

@@ -175,7 +175,7 @@ consumer_error(struct kafka_bus *kafka, rd_kafka_event_t *event)
 
     text = text ? text : rd_kafka_err2str(error);
     if (rd_kafka_event_error_is_fatal(event)) {
-        error = rd_kafka_fatal_error(kafka->consumer, fatal, sizeof(fatal));
+        (void)rd_kafka_fatal_error(kafka->consumer, fatal, sizeof(fatal));
         kafka->is_fenced = true;
         trouble_set(kafka, ODK_EFENCED,
                     "Kafka has closed this member of the group, another "

@@ -73,6 +73,7 @@ int
 main(void)
 {
     struct made *made = calloc(1, sizeof(*made));
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
     const char *bootstrap = getenv("ODRADEK_KAFKA");
     struct timespec now = {0};
 

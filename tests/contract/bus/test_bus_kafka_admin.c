@@ -38,6 +38,7 @@ setup(void **state)
     (void)snprintf(f->name, sizeof(f->name), "odk-admin-%x-%lx.%lx",
                    (unsigned)getpid(), (unsigned long)now.tv_sec,
                    (unsigned long)now.tv_nsec);
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
     f->options.bootstrap = getenv("ODRADEK_KAFKA");
     odk_arena_init(&f->arena, 0);
     *state = f;
@@ -306,6 +307,7 @@ main(void)
         CASE(the_librarys_version_is_known),
     };
 #undef CASE
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): one thread
     const char *bootstrap = getenv("ODRADEK_KAFKA");
 
     if (!bootstrap || !bootstrap[0]) {
