@@ -141,7 +141,7 @@ expr_call(struct expr_run *run, const struct expr_node *node, json_t **out)
 
     *out = NULL;
     if (node->n_arguments > ODK_ARRAY_LEN(few)) {
-        arguments = calloc(node->n_arguments, sizeof(*arguments));
+        arguments = calloc(node->n_arguments, sizeof(json_t *));
         if (!arguments) {
             odk_out_of_memory();
         }

@@ -127,25 +127,30 @@ parse_path(struct expr_parser *p, struct odk_str text, struct expr_node *node)
     return rc;
 }
 
+/* The closing quote of the name or literal that begins at `at`, or the end. */
+static const char *
+quote_end(const struct expr_parser *p, const char *at)
+{
+    char quote = *at++;
+
+    while (at < p->end && *at != quote) {
+        at += *at == '\\' && p->end - at > 1 ? 2 : 1;
+    }
+    return at < p->end ? at : p->end - 1;
+}
+
 /* End of a path among arguments: a comma or parenthesis outside of brackets,
  * parentheses and quotes. */
 static const char *
 path_end(const struct expr_parser *p)
 {
     size_t open = 0;
-    char quote = '\0';
     const char *at = p->at;
 
     for (; at < p->end; at++) {
         char c = *at;
-        if (quote) {
-            if (c == '\\' && at + 1 < p->end) {
-                at++;
-            } else if (c == quote) {
-                quote = '\0';
-            }
-        } else if (open > 0 && (c == '\'' || c == '"')) {
-            quote = c;
+        if (open > 0 && (c == '\'' || c == '"')) {
+            at = quote_end(p, at);
         } else if (c == '[' || c == '(') {
             open++;
         } else if (open == 0 && (c == ',' || c == ')')) {
@@ -264,8 +269,8 @@ parse_arguments(struct expr_parser *p, struct expr_node *node)
         skip_space(p);
     } while (rc == 0 && take(p, ','));
     /* Also after a failure, so that what was made is released. */
-    node->arguments = alloc(p, n * sizeof(node->arguments[0]));
-    memcpy(node->arguments, arguments, n * sizeof(node->arguments[0]));
+    node->arguments = alloc(p, n * sizeof(struct expr_node *));
+    memcpy(node->arguments, arguments, n * sizeof(struct expr_node *));
     node->n_arguments = n;
     if (rc == 0 && !take(p, ')')) {
         rc = odk_err_set(p->err, ODK_ESYNTAX,

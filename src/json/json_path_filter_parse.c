@@ -201,9 +201,11 @@ parse_joined(struct path_parser *p, enum path_filter_kind kind,
         if (!is_good) {
             return false;
         }
+        odk_assert(part != NULL);
         *tail = part;
         tail = &part->next;
     } while (path_take_text(p, sign));
+    odk_assert(first != NULL);
     if (!first->next) {
         *out = first;
         return true;
