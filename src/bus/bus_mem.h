@@ -35,6 +35,7 @@ struct bus_mem_options {
     odk_dur_ms session_ms; /**< 0: BUS_MEM_SESSION_MS */
 };
 
+/** An empty broker at time 0. */
 struct bus_mem_broker *bus_mem_broker_new(void);
 
 /** All buses must be closed or crashed. */
