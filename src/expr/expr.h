@@ -44,7 +44,9 @@ struct expr_error {
     struct odk_buf cause; /**< owned; see expr_error_init */
 };
 
+/** No error yet. */
 void expr_error_init(struct expr_error *error);
+/** Frees the cause. */
 void expr_error_release(struct expr_error *error);
 
 enum expr_kind {
@@ -63,7 +65,9 @@ int expr_compile(struct odk_str text, struct expr **out,
 /** NULL is allowed. */
 void expr_free(struct expr *expr);
 
+/** What the expression is. */
 enum expr_kind expr_kind(const struct expr *expr);
+/** As it was written; lives as long as the expression. */
 struct odk_str expr_text(const struct expr *expr);
 /** The path behind an EXPR_*_PATH or EXPR_VARIABLE (of `$order.id`: `$.id`),
  * borrowed; NULL for an intrinsic. */

@@ -61,6 +61,7 @@ json_t *json_str_new(struct odk_str s);
 
 /** Member of an object, borrowed; NULL if absent or object is no object. */
 json_t *json_get(const json_t *object, const char *key);
+/** As json_get. */
 json_t *json_get_str(const json_t *object, struct odk_str key);
 
 /** Sets a member of an object that has one owner yet; consumes value. */
@@ -79,7 +80,9 @@ struct json_member_iter {
     json_t *value; /**< NULL: past the last */
 };
 
+/** Starts a walk. */
 void json_member_first(struct json_member_iter *iter, const json_t *object);
+/** Goes on; must not be called past the last. */
 void json_member_next(struct json_member_iter *iter);
 
 /** A new object or array with the members of the old one, each shared. */
@@ -121,17 +124,22 @@ struct json_field {
     bool is_required;
 };
 
+/** A string, borrowed. */
 int json_field_str(const struct json_field *field, struct odk_str *out,
                    struct odk_err *err) ODK_MUST_USE;
+/** A number that holds an integer. */
 int json_field_i64(const struct json_field *field, int64_t *out,
                    struct odk_err *err) ODK_MUST_USE;
+/** Any number. */
 int json_field_double(const struct json_field *field, double *out,
                       struct odk_err *err) ODK_MUST_USE;
+/** true or false. */
 int json_field_bool(const struct json_field *field, bool *out,
                     struct odk_err *err) ODK_MUST_USE;
-/** Borrowed. */
+/** An object, borrowed. */
 int json_field_object(const struct json_field *field, json_t **out,
                       struct odk_err *err) ODK_MUST_USE;
+/** An array, borrowed. */
 int json_field_array(const struct json_field *field, json_t **out,
                      struct odk_err *err) ODK_MUST_USE;
 

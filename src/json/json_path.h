@@ -29,11 +29,13 @@
 /** Nesting of one evaluation: steps, levels of the document below `..` and
  * filters together. Bounds the stack. */
 #define JSON_PATH_DEPTH_MAX 1500
-/** Backtracking of one regular expression over one text. */
-#define JSON_PATH_MATCH_MAX 100000
-/** Values that one evaluation visits: bounds `..` within filters within `..`.
- */
-#define JSON_PATH_VISITS_MAX 10000000
+/** Backtracking of one regular expression over one text; each match counts for
+ * JSON_PATH_MATCH_VISITS visits. */
+#define JSON_PATH_MATCH_MAX    10000
+#define JSON_PATH_MATCH_VISITS 100
+/** Values that one evaluation visits: bounds `..` within filters within `..` to
+ * some tenths of a second. */
+#define JSON_PATH_VISITS_MAX 2000000
 /** Values that one evaluation finds. */
 #define JSON_PATH_RESULTS_MAX 1000000
 

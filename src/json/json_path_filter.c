@@ -290,6 +290,23 @@ compare(enum path_operator op, const struct path_side *left,
     return false;
 }
 
+/* Takes what a comparison may cost from the budget; when that is empty, the
+ * next visit fails. */
+static void
+charge(struct path_eval *eval, enum path_operator op,
+       const struct path_side *left, const struct path_side *right)
+{
+    uint64_t pairs = 1 + json_array_size(left->value);
+    uint64_t cost = 0;
+
+    if (op == PATH_OP_MATCH) {
+        cost = JSON_PATH_MATCH_VISITS * (pairs + json_array_size(right->value));
+    } else if (json_is_array(right->value)) {
+        cost = pairs * json_array_size(right->value);
+    }
+    eval->visits_left -= cost < eval->visits_left ? cost : eval->visits_left;
+}
+
 static int
 // NOLINTNEXTLINE(misc-no-recursion): eval->depth ≤ JSON_PATH_DEPTH_MAX
 accept_compare(struct path_eval *eval, const struct path_filter *filter,
@@ -303,6 +320,7 @@ accept_compare(struct path_eval *eval, const struct path_filter *filter,
         rc = load(eval, &filter->right, item, &right);
     }
     if (rc == 0) {
+        charge(eval, filter->op, &left, &right);
         *out = compare(filter->op, &left, &right);
     }
     json_decref(left.value);
