@@ -113,9 +113,10 @@ store_load(struct store *store, const struct store_want *wants, size_t n,
 }
 
 int
-store_requests(struct store *store, const struct store_request *wants, size_t n,
-               struct odk_arena *arena, // NOLINT
-               struct store_request *out, bool *is_found, struct odk_err *err)
+store_requests(struct store *store, // NOLINT: the port's
+               const struct store_request *wants, size_t n,
+               struct odk_arena *arena, struct store_request *out,
+               bool *is_found, struct odk_err *err)
 {
     for (size_t i = 0; i < n; i++) {
         odk_assert(wants[i].shard >= 0);

@@ -3,13 +3,6 @@
 
 #define BINDINGS_LISTED_MAX "10000"
 
-static struct store_pg_conn *
-conn_of(struct store_pg_query *query)
-{
-    odk_assert(query != NULL && query->magic == STORE_PG_QUERY_MAGIC);
-    return &query->conn;
-}
-
 /* The lock of protocol.md: publishers exclusive, readers shared. */
 #define LOCK_KEY "hashtextextended('odradek.binding/' || $1::text, 0)"
 
@@ -19,7 +12,7 @@ int
 store_pg_binding_begin(struct store_pg_query *query, struct odk_str name,
                        struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     odk_assert(query->name.len == 0 && name.len > 0);
     store_pg_params_clear(&conn->params);
@@ -50,7 +43,7 @@ store_pg_binding_begin(struct store_pg_query *query, struct odk_str name,
 void
 store_pg_binding_abort(struct store_pg_query *query)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     odk_buf_clear(&query->name);
     store_pg_params_clear(&conn->params);
@@ -132,7 +125,7 @@ store_pg_binding_publish(struct store_pg_query *query,
                          struct store_pg_binding *binding, bool is_reset,
                          struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     odk_assert(odk_str_eq(odk_buf_str(&query->name), binding->name));
     odk_buf_clear(&query->name);
@@ -247,7 +240,7 @@ store_pg_binding_read(struct store_pg_query *query, struct odk_str name,
                       int32_t version, struct odk_arena *arena,
                       struct store_pg_binding *out, struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *out = (struct store_pg_binding){.version = 0};
     int rc = store_pg_round_begin(conn, err);
@@ -277,7 +270,7 @@ store_pg_bindings(struct store_pg_query *query, struct odk_arena *arena,
                   const struct store_pg_binding **out, size_t *n,
                   struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *out = NULL;
     *n = 0;
@@ -310,7 +303,7 @@ int
 store_pg_binding_quarantine(struct store_pg_query *query, struct odk_str name,
                             struct odk_str reason, struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     store_pg_params_clear(&conn->params);
     store_pg_param_str(&conn->params, name);

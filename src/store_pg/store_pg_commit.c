@@ -124,15 +124,15 @@ static const struct store_pg_column parked_insert[] = {
 /* A statement over some rows; none is sent for no rows. */
 struct part {
     enum store_pg_statement statement;
+    bool is_counted; /**< the number of rows is the first parameter */
     struct store_pg_rows rows;
     const struct store_pg_column *columns;
     size_t n_columns;
-    bool is_counted; /**< the number of rows is the first parameter */
 };
 
 #define PART(statement, rows, columns)                                         \
     {                                                                          \
-        (statement), (rows), (columns), ODK_ARRAY_LEN(columns), false          \
+        (statement), false, (rows), (columns), ODK_ARRAY_LEN(columns)          \
     }
 
 /* Pointers to the n rows of an array. */
@@ -267,8 +267,8 @@ send_rows(struct store_pg_conn *conn, const struct batch_rows *rows,
     const struct part parts[] = {
         PART(STORE_PG_EXECUTION_INSERT, chosen->executions_new,
              execution_insert),
-        {STORE_PG_EXECUTION_UPDATE, chosen->executions_old, execution_update,
-         ODK_ARRAY_LEN(execution_update), true},
+        {STORE_PG_EXECUTION_UPDATE, true, chosen->executions_old,
+         execution_update, ODK_ARRAY_LEN(execution_update)},
         PART(STORE_PG_CURRENT_STATUS, chosen->closed, current_put),
         PART(STORE_PG_CURRENT_PUT, chosen->current, current_put),
         PART(STORE_PG_VISIBILITY_UPDATE, chosen->closed, visibility_update),

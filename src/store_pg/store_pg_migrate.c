@@ -209,7 +209,8 @@ run_script(struct store_pg_conn *conn, struct odk_str sql, struct odk_err *err)
     }
     memcpy(text, sql.ptr, sql.len);
     text[sql.len] = '\0';
-    odk_assert(PQexitPipelineMode(conn->pq));
+    int is_out = PQexitPipelineMode(conn->pq);
+    odk_assert(is_out);
     PGresult *result = PQexec(conn->pq, text);
     free(text);
     int rc = 0;

@@ -96,9 +96,17 @@ time_from_pg(int64_t micros)
     return ms + EPOCH_2000_MS;
 }
 
+/* One huge batch must not stay in memory for ever. */
+#define KEPT_BYTES_MAX ((size_t)8 << 20)
+
 void
 store_pg_params_clear(struct store_pg_params *params)
 {
+    if (params->buf.size > KEPT_BYTES_MAX) {
+        size_t cap_bytes = params->buf.cap_bytes;
+        odk_buf_release(&params->buf);
+        odk_buf_init(&params->buf, cap_bytes);
+    }
     odk_buf_clear(&params->buf);
     params->n = 0;
 }

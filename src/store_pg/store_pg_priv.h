@@ -335,4 +335,7 @@ struct store_pg_query {
     struct odk_buf name; /**< of the binding being published, "" = none */
 };
 
+/** The connection of an open query object. */
+struct store_pg_conn *store_pg_query_conn(struct store_pg_query *query);
+
 #endif

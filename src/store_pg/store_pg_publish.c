@@ -3,13 +3,6 @@
 
 #define VERSIONS_LISTED_MAX "10000"
 
-static struct store_pg_conn *
-conn_of(struct store_pg_query *query)
-{
-    odk_assert(query != NULL && query->magic == STORE_PG_QUERY_MAGIC);
-    return &query->conn;
-}
-
 /* ---- publishing ---- */
 
 enum {
@@ -78,7 +71,7 @@ store_pg_definition_publish(struct store_pg_query *query,
                             struct odk_str by, int32_t *version, bool *is_new,
                             struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *version = 0;
     *is_new = false;
@@ -123,7 +116,7 @@ store_pg_definition_show(struct store_pg_query *query,
                          struct odk_arena *arena,
                          struct store_pg_definition *out, struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *out = (struct store_pg_definition){.at = 0};
     store_pg_params_clear(&conn->params);
@@ -153,12 +146,13 @@ store_pg_definition_show(struct store_pg_query *query,
 }
 
 int
-store_pg_definitions(struct store_pg_query *query, struct odk_str namespace_,
-                     struct odk_str name, struct odk_arena *arena,
+store_pg_definitions(struct store_pg_query *query, // NOLINT: two filters
+                     struct odk_str namespace_, struct odk_str name,
+                     struct odk_arena *arena,
                      const struct store_pg_definition **out, size_t *n,
                      struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *out = NULL;
     *n = 0;

@@ -8,8 +8,8 @@
 #define PAGE_MAX         1000
 #define BINDING_NAME_MAX 1024
 
-static struct store_pg_conn *
-conn_of(struct store_pg_query *query)
+struct store_pg_conn *
+store_pg_query_conn(struct store_pg_query *query)
 {
     odk_assert(query != NULL && query->magic == STORE_PG_QUERY_MAGIC);
     return &query->conn;
@@ -40,7 +40,7 @@ store_pg_query_open(const struct store_pg_options *options,
 int
 store_pg_query_reconnect(struct store_pg_query *query, struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     odk_buf_clear(&query->name);
     int rc = store_pg_conn_open(conn, err);
@@ -53,7 +53,7 @@ store_pg_query_close(struct store_pg_query *query)
     if (query == NULL) {
         return;
     }
-    store_pg_conn_release(conn_of(query));
+    store_pg_conn_release(store_pg_query_conn(query));
     odk_buf_release(&query->name);
     query->magic = 0;
     free(query);
@@ -74,7 +74,7 @@ int
 store_pg_cluster(struct store_pg_query *query, struct store_pg_cluster *out,
                  struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *out = (struct store_pg_cluster){.partitions = 0};
     store_pg_params_clear(&conn->params);
@@ -114,7 +114,7 @@ store_pg_setting_get(struct store_pg_query *query, struct odk_str name,
                      struct odk_arena *arena, struct odk_str *out,
                      struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *out = (struct odk_str){NULL, 0};
     store_pg_params_clear(&conn->params);
@@ -138,7 +138,7 @@ int
 store_pg_setting_put(struct store_pg_query *query, struct odk_str name,
                      struct odk_str value, struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     store_pg_params_clear(&conn->params);
     store_pg_param_str(&conn->params, name);
@@ -201,13 +201,12 @@ home_shard(struct store_pg_query *query, struct odk_str namespace_,
 }
 
 int
-store_pg_describe(struct store_pg_query *query, struct odk_str namespace_,
-                  struct odk_str workflow_id,
-                  const struct odk_uuid *run_id, // NOLINT
-                  struct odk_arena *arena, struct store_pg_execution *out,
-                  struct odk_err *err)
+store_pg_describe(struct store_pg_query *query, // NOLINT: a key of three
+                  struct odk_str namespace_, struct odk_str workflow_id,
+                  const struct odk_uuid *run_id, struct odk_arena *arena,
+                  struct store_pg_execution *out, struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
     int32_t shard = 0;
 
     *out = (struct store_pg_execution){.shard = 0};
@@ -272,7 +271,7 @@ store_pg_list(struct store_pg_query *query,
               const struct store_pg_execution **out, size_t *n,
               struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
     struct store_pg_params *params = &conn->params;
 
     *out = NULL;
@@ -314,7 +313,7 @@ store_pg_history(struct store_pg_query *query,
                  const struct store_pg_history_row **out, size_t *n,
                  struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *out = NULL;
     *n = 0;
@@ -379,7 +378,7 @@ store_pg_shards(struct store_pg_query *query, struct odk_arena *arena,
                 const struct store_pg_shard_info **out, size_t *n,
                 struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *out = NULL;
     *n = 0;
@@ -428,7 +427,7 @@ int
 store_pg_shard_release(struct store_pg_query *query, int32_t shard,
                        struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     store_pg_params_clear(&conn->params);
     store_pg_param_i32(&conn->params, shard);
@@ -462,12 +461,12 @@ read_parked(const PGresult *result, int row, struct odk_arena *arena,
 }
 
 int
-store_pg_parked(struct store_pg_query *query,
+store_pg_parked(struct store_pg_query *query, // NOLINT: a page
                 const struct store_pg_parked *after, size_t max,
                 struct odk_arena *arena, const struct store_pg_parked **out,
                 size_t *n, struct odk_err *err)
 {
-    struct store_pg_conn *conn = conn_of(query);
+    struct store_pg_conn *conn = store_pg_query_conn(query);
 
     *out = NULL;
     *n = 0;

@@ -255,10 +255,10 @@ read_request(const PGresult *result, int row, struct odk_arena *arena,
 }
 
 int
-store_pg_requests(struct store *store, const struct store_request *wants,
-                  size_t n, struct odk_arena *arena, // NOLINT
-                  struct store_request *out, bool *is_found,
-                  struct odk_err *err)
+store_pg_requests(struct store *store, // NOLINT: the port's
+                  const struct store_request *wants, size_t n,
+                  struct odk_arena *arena, struct store_request *out,
+                  bool *is_found, struct odk_err *err)
 {
     struct store_pg *pg = store_pg_of(store);
 
