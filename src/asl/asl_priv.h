@@ -243,6 +243,9 @@ int32_t asl_target(struct asl_compiler *c, json_t *value,
 
 /* asl_value.c */
 
+/** A value with what its row of the table says. */
+struct asl_value *asl_value_new(const struct asl_slot *slot,
+                                enum asl_value_kind kind);
 /** A path or an intrinsic. */
 const struct asl_value *asl_value_expr(const struct asl_slot *slot,
                                        enum asl_wording wording);
@@ -256,6 +259,11 @@ bool asl_value_jsonata(const struct asl_slot *slot,
                        const struct asl_value **out);
 bool asl_is_jsonata_text(struct odk_str text);
 void asl_own(struct asl_compiler *c, void *ptr, void (*free_it)(void *));
+
+/* asl_node.c */
+
+/** asl_value_template of a JSONata state. */
+const struct asl_value *asl_template_jsonata(const struct asl_slot *slot);
 
 /* asl_eval.c */
 

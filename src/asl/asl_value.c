@@ -1,5 +1,4 @@
 #include "asl/asl_priv.h"
-#include "jsonata/jsonata.h"
 
 void
 asl_own(struct asl_compiler *c, void *ptr, void (*free_it)(void *))
@@ -25,14 +24,8 @@ own_template_free(void *ptr)
     expr_template_free(ptr);
 }
 
-static void
-own_jsonata_free(void *ptr)
-{
-    jsonata_free(ptr);
-}
-
-static struct asl_value *
-value_new(const struct asl_slot *slot, enum asl_value_kind kind)
+struct asl_value *
+asl_value_new(const struct asl_slot *slot, enum asl_value_kind kind)
 {
     struct asl_value *value = odk_arena_alloc(slot->c->arena, sizeof(*value));
 
@@ -46,7 +39,7 @@ value_new(const struct asl_slot *slot, enum asl_value_kind kind)
 const struct asl_value *
 asl_value_literal(const struct asl_slot *slot)
 {
-    struct asl_value *value = value_new(slot, ASL_VALUE_LITERAL);
+    struct asl_value *value = asl_value_new(slot, ASL_VALUE_LITERAL);
 
     value->literal = slot->value;
     return value;
@@ -69,10 +62,86 @@ path_is_late(struct odk_str text)
     return false;
 }
 
+/** Whether a call has literals only: no path outside of its strings. */
+static bool
+call_is_constant(struct odk_str text)
+{
+    bool is_quoted = false;
+
+    if (!odk_str_starts(text, ODK_STR("States."))) {
+        return false;
+    }
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '\\') {
+            i++;
+        } else if (text.ptr[i] == '\'') {
+            is_quoted = !is_quoted;
+        } else if (text.ptr[i] == '$' && !is_quoted) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/** A call of literals gives the same whatever the input: one that fails, for
+ * instance for the type of an argument, is found when it is published. */
+static bool
+call_check(struct asl_compiler *c, const struct json_place *at,
+           struct odk_str text)
+{
+    struct odk_rand rand = {0};
+    struct expr_env env = {.rand = &rand};
+    struct expr_error why;
+    struct expr *expr = NULL;
+    json_t *out = NULL;
+    bool is_fine = true;
+
+    if (!call_is_constant(text) || expr_compile(text, &expr, NULL) != 0) {
+        return true;
+    }
+    odk_rand_init(&rand, 1);
+    expr_error_init(&why);
+    is_fine = expr_eval(expr, &env, &out, &why) == 0;
+    if (!is_fine) {
+        asl_problem(c, at, "The call fails whatever the input is: %.*s",
+                    ODK_STR_ARG(odk_buf_str(&why.cause)));
+    }
+    json_decref(out);
+    expr_error_release(&why);
+    expr_free(expr);
+    return is_fine;
+}
+
+/** call_check for all calls of a template. */
+static bool
+// NOLINTNEXTLINE(misc-no-recursion): depth is bounded by ASL_DEPTH_MAX
+calls_check(struct asl_compiler *c, const struct json_place *place,
+            json_t *value)
+{
+    const char *key = NULL;
+    json_t *member = NULL;
+    size_t i = 0;
+    bool is_fine = true;
+
+    json_array_foreach (value, i, member) {
+        struct json_place at = {place, {0}, i};
+        is_fine = calls_check(c, &at, member) && is_fine;
+    }
+    json_object_foreach (value, key, member) {
+        struct json_place at = {place, odk_str(key), 0};
+        bool is_call =
+            json_is_string(member) && odk_str_ends(odk_str(key), ODK_STR(".$"));
+        is_fine = (is_call ? call_check(c, &at, json_str(member))
+                           : calls_check(c, &at, member)) &&
+                  is_fine;
+    }
+    return is_fine;
+}
+
 const struct asl_value *
 asl_value_expr(const struct asl_slot *slot, enum asl_wording wording)
 {
-    struct asl_value *value = value_new(slot, ASL_VALUE_EXPR);
+    struct asl_value *value = asl_value_new(slot, ASL_VALUE_EXPR);
     struct odk_str text = json_str(slot->value);
     struct expr *expr = NULL;
     struct odk_err err = {0};
@@ -89,7 +158,7 @@ asl_value_expr(const struct asl_slot *slot, enum asl_wording wording)
     if (expr_compile(text, &expr, &err) == 0) {
         asl_own(slot->c, expr, own_expr_free);
         value->expr = expr;
-        return value;
+        return call_check(slot->c, slot->place, text) ? value : NULL;
     }
     if (path_is_late(text)) {
         asl_warn(slot->c, slot->place, ASL_CODE_PORTABLE,
@@ -186,7 +255,7 @@ template_broken(const struct template_sink *sink)
     if (sink->n_errors > 0 || !sink->late.ptr) {
         return NULL;
     }
-    value = value_new(sink->slot, ASL_VALUE_BROKEN);
+    value = asl_value_new(sink->slot, ASL_VALUE_BROKEN);
     value->text = sink->late;
     value->broken = sink->why;
     return value;
@@ -208,7 +277,7 @@ template_jsonpath(const struct asl_slot *slot)
     if (expr_template_compile(&source, &tmpl) != 0) {
         return template_broken(&sink);
     }
-    value = value_new(slot, ASL_VALUE_TEMPLATE);
+    value = asl_value_new(slot, ASL_VALUE_TEMPLATE);
     if (expr_template_is_constant(tmpl)) {
         expr_template_free(tmpl);
         value->kind = ASL_VALUE_LITERAL;
@@ -217,225 +286,12 @@ template_jsonpath(const struct asl_slot *slot)
     }
     asl_own(slot->c, tmpl, own_template_free);
     value->tmpl = tmpl;
-    return value;
-}
-
-static bool
-is_blank(char ch)
-{
-    return ch == ' ' || ch == '\n' || ch == '\r' || ch == '\t';
-}
-
-bool
-asl_is_jsonata_text(struct odk_str text)
-{
-    return text.len >= 5 && odk_str_starts(text, ODK_STR("{%")) &&
-           odk_str_ends(text, ODK_STR("%}")) && is_blank(text.ptr[2]) &&
-           is_blank(text.ptr[text.len - 3]);
-}
-
-/** Begins or ends like an expression without being one. */
-static bool
-is_jsonata_mistake(struct odk_str text)
-{
-    while (text.len && is_blank(text.ptr[0])) {
-        text = odk_str_from(text, 1);
-    }
-    while (text.len && is_blank(text.ptr[text.len - 1])) {
-        text.len--;
-    }
-    return odk_str_starts(text, ODK_STR("{%")) ||
-           odk_str_ends(text, ODK_STR("%}"));
-}
-
-/** A step of the walk over a JSONata template. */
-struct node_walk {
-    const struct asl_slot *slot;
-    const struct node_walk *up; /**< NULL: the field itself */
-    struct odk_str key;         /**< absent: an element */
-    size_t index;
-    struct json_place place;
-};
-
-static void
-field_put(struct odk_buf *buf, const struct node_walk *walk)
-{
-    const struct node_walk *chain[ASL_DEPTH_MAX];
-    size_t n = 0;
-
-    for (; walk->up && n < ASL_DEPTH_MAX; walk = walk->up) {
-        chain[n++] = walk;
-    }
-    odk_buf_put_cstr(buf, walk->slot->field->name);
-    while (n > 0) {
-        const struct node_walk *step = chain[--n];
-        if (step->key.ptr) {
-            odk_buf_put_char(buf, '/');
-            odk_buf_put_str(buf, step->key);
-        } else {
-            odk_buf_put_char(buf, '[');
-            odk_buf_put_u64(buf, step->index);
-            odk_buf_put_char(buf, ']');
-        }
-    }
-}
-
-static bool
-node_program(const struct node_walk *walk, struct odk_str text,
-             struct asl_node *node)
-{
-    struct asl_compiler *c = walk->slot->c;
-    struct jsonata_error err = {0};
-    struct jsonata *program = NULL;
-    struct odk_buf field;
-    int rc = 0;
-
-    node->text = odk_str_n(text.ptr + 2, text.len - 4);
-    while (node->text.len && is_blank(node->text.ptr[0])) {
-        node->text = odk_str_from(node->text, 1);
-    }
-    while (node->text.len && is_blank(node->text.ptr[node->text.len - 1])) {
-        node->text.len--;
-    }
-    rc = jsonata_compile(node->text, &program, &err);
-    if (rc != 0) {
-        asl_problem(c, &walk->place,
-                    "The JSONata expression is not valid: %s %s (at position "
-                    "%zu)",
-                    err.code, err.message, err.position);
-        return false;
-    }
-    asl_own(c, program, own_jsonata_free);
-    if (jsonata_reads_input(program)) {
-        asl_problem(c, &walk->place,
-                    "The JSONata expression reads an input document with '$', "
-                    "'$$' or a bare name, but there is none: write "
-                    "$states.input");
-        return false;
-    }
-    odk_buf_init(&field, 0);
-    field_put(&field, walk);
-    node->kind = ASL_NODE_JSONATA;
-    node->program = program;
-    node->field = odk_arena_str(c->arena, odk_buf_str(&field));
-    odk_buf_release(&field);
-    return true;
-}
-
-static bool node_compile(const struct node_walk *walk, json_t *value,
-                         struct asl_node *node);
-
-/** Compiles one child; false if it made the parent more than a literal. */
-static bool
-// NOLINTNEXTLINE(misc-no-recursion): depth is bounded by ASL_DEPTH_MAX
-child_compile(const struct node_walk *walk, json_t *value,
-              struct asl_node *child, bool *is_literal)
-{
-    bool is_ok = node_compile(walk, value, child);
-
-    child->key = walk->key;
-    *is_literal = *is_literal && child->kind == ASL_NODE_LITERAL;
-    return is_ok;
-}
-
-static bool
-// NOLINTNEXTLINE(misc-no-recursion): depth is bounded by ASL_DEPTH_MAX
-node_container(const struct node_walk *walk, json_t *value,
-               struct asl_node *node)
-{
-    bool is_object = json_is_object(value);
-    size_t n = is_object ? json_object_size(value) : json_array_size(value);
-    struct asl_node *children =
-        odk_arena_calloc(walk->slot->c->arena, n ? n : 1, sizeof(*children));
-    void *iter = is_object ? json_object_iter(value) : NULL;
-    bool is_ok = true;
-    bool is_literal = true;
-
-    odk_assert(children);
-    for (size_t i = 0; i < n; i++) {
-        struct node_walk step = {.slot = walk->slot, .up = walk, .index = i};
-        json_t *child = NULL;
-        if (is_object) {
-            step.key = odk_str_n(json_object_iter_key(iter),
-                                 json_object_iter_key_len(iter));
-            child = json_object_iter_value(iter);
-            iter = json_object_iter_next(value, iter);
-        } else {
-            child = json_array_get(value, i);
-        }
-        step.place = (struct json_place){&walk->place, step.key, i};
-        is_ok = child_compile(&step, child, &children[i], &is_literal) && is_ok;
-    }
-    if (!is_literal) {
-        node->kind = is_object ? ASL_NODE_OBJECT : ASL_NODE_ARRAY;
-        node->children = children;
-        node->n_children = n;
-    }
-    return is_ok;
-}
-
-static bool
-// NOLINTNEXTLINE(misc-no-recursion): depth is bounded by ASL_DEPTH_MAX
-node_compile(const struct node_walk *walk, json_t *value, struct asl_node *node)
-{
-    struct odk_str text = json_str(value);
-
-    node->kind = ASL_NODE_LITERAL;
-    node->literal = value;
-    if (json_is_object(value) || json_is_array(value)) {
-        return node_container(walk, value, node);
-    }
-    if (!json_is_string(value)) {
-        return true;
-    }
-    if (asl_is_jsonata_text(text)) {
-        return node_program(walk, text, node);
-    }
-    if (is_jsonata_mistake(text)) {
-        asl_problem(walk->slot->c, &walk->place,
-                    "A JSONata expression must begin with '{%% ' and end with "
-                    "' %%}', with nothing around them");
-        return false;
-    }
-    return true;
-}
-
-static const struct asl_value *
-template_jsonata(const struct asl_slot *slot)
-{
-    struct asl_node *node = odk_arena_alloc(slot->c->arena, sizeof(*node));
-    struct node_walk walk = {.slot = slot, .place = *slot->place};
-    struct asl_value *value = NULL;
-
-    odk_assert(node);
-    if (!node_compile(&walk, slot->value, node)) {
-        return NULL;
-    }
-    value = value_new(slot, ASL_VALUE_JSONATA);
-    if (node->kind == ASL_NODE_LITERAL) {
-        value->kind = ASL_VALUE_LITERAL;
-        value->literal = slot->value;
-        return value;
-    }
-    value->node = node;
-    value->text = node->text;
-    return value;
+    return calls_check(slot->c, slot->place, slot->value) ? value : NULL;
 }
 
 const struct asl_value *
 asl_value_template(const struct asl_slot *slot)
 {
-    return slot->state && slot->state->is_jsonata ? template_jsonata(slot)
+    return slot->state && slot->state->is_jsonata ? asl_template_jsonata(slot)
                                                   : template_jsonpath(slot);
-}
-
-bool
-asl_value_jsonata(const struct asl_slot *slot, const struct asl_value **out)
-{
-    if (!slot->state->is_jsonata || !json_is_string(slot->value) ||
-        !is_jsonata_mistake(json_str(slot->value))) {
-        return false;
-    }
-    *out = template_jsonata(slot);
-    return true;
 }

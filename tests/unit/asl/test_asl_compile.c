@@ -351,6 +351,13 @@ an_intrinsic_is_parsed_when_published(void **state)
     fixture_refuses(fixture,
                     "'Type':'Pass','End':true,'InputPath':'States.UUID()'",
                     "/InputPath");
+    fixture_refuses(fixture,
+                    "'Type':'Pass','End':true,'Parameters':{'a':[{'b.$':"
+                    "'States.MathAdd(1, \\'x\\')'}]}",
+                    "/Parameters/a/0/b.$");
+    (void)fixture_state(fixture,
+                        "'Type':'Pass','End':true,'Parameters':{'a.$':"
+                        "'States.MathRandom(1, 9)','b.$':'States.UUID()'}");
 }
 
 static void
