@@ -184,6 +184,7 @@ free_activity(struct engine_activity *activity)
     engine_str_drop(&activity->cause);
     json_decref(activity->input);
     json_decref(activity->heartbeat);
+    json_decref(activity->late);
 }
 
 void
@@ -213,12 +214,8 @@ free_lists(struct engine *engine)
         engine_str_drop(&engine->replies[i].topic);
         engine_str_drop(&engine->replies[i].correlation_id);
     }
-    for (size_t i = 0; i < engine->n_undos; i++) {
-        engine_str_drop(&engine->undos[i].state);
-        engine_str_drop(&engine->undos[i].resource);
-        engine_str_drop(&engine->undos[i].error);
-        engine_str_drop(&engine->undos[i].cause);
-        json_decref(engine->undos[i].arguments);
+    while (engine->n_undos > 0) {
+        engine_undo_clear(&engine->undos[--engine->n_undos]);
     }
     free(engine->activities);
     free(engine->signals);

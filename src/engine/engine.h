@@ -174,7 +174,8 @@ struct engine_output {
 struct engine_timer_op {
     bool is_set; /**< else dropped */
     uint64_t id; /**< unique in the execution */
-    odk_time_ms due; /**< also of a dropped one: it is part of the timer's key */
+    odk_time_ms
+        due; /**< also of a dropped one: it is part of the timer's key */
 };
 
 /** What to do about one step. Everything is borrowed from the engine until its

@@ -171,6 +171,31 @@ arm(struct engine *engine, struct engine_activity *activity)
                                              activity->id, due);
 }
 
+bool
+engine_token_known(const struct engine_token *tokens, int32_t n,
+                   int32_t attempt, uint64_t seq)
+{
+    for (int32_t i = 0; i < n; i++) {
+        if (tokens[i].attempt == attempt && tokens[i].seq == seq) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The oldest token makes room. */
+static void
+add_token(struct engine_activity *activity, int32_t attempt, uint64_t seq)
+{
+    if (activity->n_tokens == ENGINE_TOKENS_MAX) {
+        activity->n_tokens--;
+        memmove(&activity->tokens[0], &activity->tokens[1],
+                sizeof(activity->tokens) - sizeof(activity->tokens[0]));
+    }
+    activity->tokens[activity->n_tokens++] =
+        (struct engine_token){attempt, seq};
+}
+
 static void
 apply_scheduled(struct engine *engine, const struct engine_entry *entry,
                 enum engine_family family)
@@ -190,8 +215,8 @@ apply_scheduled(struct engine *engine, const struct engine_entry *entry,
     activity->prev = entry->id;
     activity->attempt = entry->attempt;
     activity->status = ENGINE_ACTIVITY_SCHEDULED;
-    activity->seqs[0] = entry->seq;
-    activity->n_seqs = 1;
+    activity->is_last_unknown = false;
+    add_token(activity, entry->attempt, entry->seq);
     engine_str_set(&activity->queue, entry->queue);
     engine_str_set(&activity->type, entry->kind);
     engine_str_set(&activity->resource, entry->resource);
@@ -218,7 +243,8 @@ apply_ended(struct engine *engine, struct engine_activity *activity,
             const struct engine_entry *entry, bool is_unknown)
 {
     activity->status = ENGINE_ACTIVITY_IDLE;
-    activity->is_unknown |= is_unknown;
+    activity->is_last_unknown = is_unknown;
+    activity->n_unknown += is_unknown ? 1 : 0;
     engine_str_set(&activity->error, entry->error);
     engine_str_set(&activity->cause, entry->cause);
     arm(engine, activity);
@@ -237,10 +263,12 @@ apply_fact(struct engine *engine, struct engine_activity *activity,
         activity->timer = 0;
         arm(engine, activity);
     } else if (entry->type == ENGINE_EV_FACT_REPUBLISH) {
-        odk_assert(activity->n_seqs < ENGINE_SEQS_MAX);
-        activity->seqs[activity->n_seqs++] = entry->seq;
+        add_token(activity, entry->attempt, entry->seq);
         activity->published_at = entry->ts;
         arm(engine, activity);
+    } else if (entry->type == ENGINE_EV_FACT_LATE_SUCCESS) {
+        json_decref(activity->late);
+        activity->late = json_incref(entry->value);
     } else if (entry->type == ENGINE_EV_FACT_ACTIVITY_CLOSED ||
                entry->type == ENGINE_EV_TASK_ABORTED) {
         engine_activity_remove(engine, activity);

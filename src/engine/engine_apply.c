@@ -141,7 +141,12 @@ apply_closed(struct engine *engine, enum engine_status status,
     while (engine->n_timers > 0) {
         timer_remove(engine, engine->n_timers - 1);
     }
+    for (size_t i = 0; i < engine->n_undos; i++) {
+        engine->undos[i].timer = 0;
+        engine->undos[i].rollback = 0;
+    }
     engine->n_rollbacks = 0;
+    engine->timeout_left = 0;
 }
 
 static void

@@ -43,7 +43,6 @@ struct engine_result {
     struct odk_str error;
     struct odk_str cause;
     odk_time_ms schedule_to_close_at; /**< 0: none; no retry reaches past it */
-    bool is_unknown; /**< some attempt may have had its effect */
 };
 
 /** The events of an activity are named by family. */
@@ -86,6 +85,16 @@ struct engine_undo {
     enum asl_on_unknown on_unknown;
 };
 
+/** A success that came late. */
+struct engine_late {
+    struct odk_str state;
+    int32_t frame; /**< scope */
+    int64_t activity;
+    int64_t entry;  /**< of the registry, which it resolves; 0: none */
+    json_t *input;  /**< of the state */
+    json_t *output; /**< of the activity */
+};
+
 enum engine_scope_end {
     ENGINE_SCOPE_PASS,    /**< entries go to the parent line */
     ENGINE_SCOPE_REPLACE, /**< entries end: another one stands for them */
@@ -113,12 +122,14 @@ struct engine_decider {
                       const struct engine_result *result);
     void (*timer)(void *state, struct engine *engine, int32_t frame);
     void (*signal)(void *state, struct engine *engine, struct odk_str name);
+    /** The run ends: calls engine_note_unknown for what may be undone. */
+    void (*abandon)(void *state, struct engine *engine);
     /** A rollback that the decider asked for is complete. */
     void (*rolled_back)(void *state, struct engine *engine, int32_t frame);
-    /** Evaluates what undoes a succeeded activity whose line has gone on. */
-    int (*late_arguments)(void *state, struct engine *engine,
-                          struct odk_str name, json_t *output, json_t *input,
-                          json_t **arguments, struct asl_error *error);
+    /** Evaluates what undoes an activity that succeeded when its line had gone
+     * on, and registers it by engine_register_undo. */
+    void (*register_late)(void *state, struct engine *engine,
+                          const struct engine_late *late);
     /** How a state is undone; false: not at all. */
     bool (*undo)(const void *state, struct odk_str name,
                  struct engine_undo *out);
@@ -179,22 +190,28 @@ void engine_succeed(struct engine *engine, int64_t prev, json_t *output);
 void engine_fail(struct engine *engine, int64_t prev, struct odk_str error,
                  struct odk_str cause);
 
-/** Registers what undoes a succeeded state of a line. arguments NULL: their
- * evaluation failed with error and cause, the entry is unresolved. Returns the
- * event's id. */
-int64_t engine_register_undo(struct engine *engine,
-                             const struct engine_entry *entry);
-/** Entries that may still be added to the run. */
+/** Registers what undoes a state: an entry COMPENSATION_REGISTERED. Without
+ * parameters, but with error and cause, it is unresolved. */
+void engine_register_undo(struct engine *engine, struct engine_entry *entry);
+/** Entries that may still be added to the run; false after the pivot, too. */
 bool engine_may_register(const struct engine *engine);
+/** Whether the pivot has succeeded. */
+bool engine_is_past_pivot(const struct engine *engine);
+/**
+ * A line gives up an activity that could be undone (entry UNKNOWN; arguments
+ * for OnUnknown COMPENSATE in value). Nothing is noted when every attempt
+ * failed for certain.
+ */
+void engine_note_unknown(struct engine *engine, struct engine_entry *entry);
 /** Drops every entry: the pivot succeeded. */
-void engine_pass_pivot(struct engine *engine, int32_t frame);
-/** Moves or ends the entries of a line that ends. */
+void engine_pass_pivot(struct engine *engine);
+/** Moves the entries of a line that ends to its parent's, or ends those that
+ * came after `since`. */
 void engine_end_scope(struct engine *engine, int32_t frame, int32_t parent,
-                      enum engine_scope_end end);
-/** Runs and removes the entries of the lines in list, then calls
- * decider->rolled_back(frame). False: there is nothing to undo, and nothing
- * will be called. */
-bool engine_rollback(struct engine *engine, int32_t frame, const int32_t *lines,
-                     size_t n_lines);
+                      enum engine_scope_end end, int64_t since);
+/** Runs and removes the entries of a line that came after `since` (0: all),
+ * then calls decider->rolled_back(frame). False: there is nothing to undo, and
+ * nothing will be called. */
+bool engine_rollback(struct engine *engine, int32_t frame, int64_t since);
 
 #endif

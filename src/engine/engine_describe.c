@@ -91,6 +91,9 @@ compensation_shown(json_t *state)
             json_append(late, undo_shown(undo));
             continue;
         }
+        if (status > ENGINE_UNDO_STUCK) {
+            continue;
+        }
         left++;
         if (status == ENGINE_UNDO_STUCK) {
             json_append(stuck, undo_shown(undo));

@@ -172,8 +172,8 @@ enum engine_field {
           ENGINE_F(mode) | ENGINE_F(state) | ENGINE_F(resource) |              \
           ENGINE_F(parameters) | ENGINE_WHY)                                   \
     X(COMPENSATION_STARTED, "CompensationStarted", EVENT,                      \
-      ENGINE_F(frame) | ENGINE_F(mode) | ENGINE_F(length) | ENGINE_WHY |       \
-          ENGINE_F(timer))                                                     \
+      ENGINE_F(frame) | ENGINE_F(entry) | ENGINE_F(mode) | ENGINE_F(length) |  \
+          ENGINE_WHY)                                                          \
     X(COMPENSATION_SCHEDULED, "CompensationScheduled", ASIDE,                  \
       ENGINE_TASK_SPEC | ENGINE_F(parameters) | ENGINE_F(state))               \
     X(COMPENSATION_SUCCEEDED, "CompensationSucceeded", ASIDE,                  \
@@ -225,14 +225,16 @@ enum engine_field {
     X(FACT_FAILURE, "failure", FACT,                                           \
       ENGINE_F(frame) | ENGINE_F(mode) | ENGINE_F(index) | ENGINE_WHY)         \
     X(FACT_UNKNOWN, "unknown", FACT,                                           \
-      ENGINE_F(frame) | ENGINE_F(activity) | ENGINE_F(entry) |                 \
+      ENGINE_F(frame) | ENGINE_F(activity) | ENGINE_F(count) |                 \
           ENGINE_F(mode) | ENGINE_F(state) | ENGINE_F(resource) |              \
-          ENGINE_F(value) | ENGINE_WHY)                                        \
+          ENGINE_F(value) | ENGINE_F(input))                                   \
     X(FACT_SETTLED, "settled", FACT,                                           \
-      ENGINE_F(entry) | ENGINE_F(mode) | ENGINE_F(reason))                     \
+      ENGINE_F(entry) | ENGINE_F(mode) | ENGINE_F(value) | ENGINE_F(reason))   \
     X(FACT_SETTLING, "settling", FACT, ENGINE_F(entry) | ENGINE_F(due))        \
     X(FACT_SCOPE, "scope", FACT,                                               \
-      ENGINE_F(frame) | ENGINE_F(parent) | ENGINE_F(mode))                     \
+      ENGINE_F(frame) | ENGINE_F(parent) | ENGINE_F(mode) | ENGINE_F(entry))   \
+    X(FACT_LATE_SUCCESS, "lateSuccess", FACT,                                  \
+      ENGINE_F(activity) | ENGINE_F(attempt) | ENGINE_F(value))                \
     X(FACT_LATE, "lateEffect", FACT, ENGINE_F(entry) | ENGINE_F(value))
 
 enum engine_entry_type {
@@ -261,7 +263,7 @@ struct engine_entry {
     int64_t prev;   /**< 0: none */
     odk_time_ms ts;
 
-    int32_t frame; /**< the decider's line; -1 is no line's */
+    int32_t frame; /**< the decider's line; < 0: none */
     int32_t parent;
     int32_t scope;
     int64_t activity;

@@ -23,14 +23,17 @@ get_json(json_t *object, const char *name)
 }
 
 static int32_t
-load_seqs(json_t *object, uint64_t seqs[ENGINE_SEQS_MAX])
+load_tokens(json_t *object, struct engine_token tokens[ENGINE_TOKENS_MAX])
 {
-    json_t *list = json_get(object, "seqs");
+    json_t *list = json_get(object, "tokens");
     size_t n = json_array_size(list);
 
-    n = n > ENGINE_SEQS_MAX ? ENGINE_SEQS_MAX : n;
+    n = n > ENGINE_TOKENS_MAX ? ENGINE_TOKENS_MAX : n;
     for (size_t i = 0; i < n; i++) {
-        seqs[i] = (uint64_t)json_integer_value(json_array_get(list, i));
+        json_t *token = json_array_get(list, i);
+        tokens[i].attempt =
+            (int32_t)json_integer_value(json_array_get(token, 0));
+        tokens[i].seq = (uint64_t)json_integer_value(json_array_get(token, 1));
     }
     return (int32_t)n;
 }
@@ -49,8 +52,10 @@ load_activity(struct engine *engine, json_t *saved)
     activity->entry = get_i64(saved, "entry");
     activity->status = (enum engine_activity_status)get_i64(saved, "status");
     activity->family = (enum engine_family)get_i64(saved, "family");
-    activity->is_unknown = get_i64(saved, "unknown") != 0;
-    activity->n_seqs = load_seqs(saved, activity->seqs);
+    activity->n_unknown = (int32_t)get_i64(saved, "unknown");
+    activity->is_last_unknown = get_i64(saved, "lastUnknown") != 0;
+    activity->n_tokens = load_tokens(saved, activity->tokens);
+    activity->late = get_json(saved, "late");
     activity->queue = get_str(saved, "queue");
     activity->type = get_str(saved, "type");
     activity->resource = get_str(saved, "resource");
@@ -121,6 +126,9 @@ load_undo(struct engine *engine, json_t *saved)
     undo->attempt = (int32_t)get_i64(saved, "attempt");
     undo->rollback = (int32_t)get_i64(saved, "rollback");
     undo->status = (enum engine_undo_status)get_i64(saved, "status");
+    undo->is_doubtful = get_i64(saved, "doubtful") != 0;
+    undo->tries = (int32_t)get_i64(saved, "tries");
+    undo->input = get_json(saved, "input");
     undo->is_pivot = get_i64(saved, "pivot") != 0;
     undo->state = get_str(saved, "state");
     undo->resource = get_str(saved, "resource");
@@ -128,8 +136,7 @@ load_undo(struct engine *engine, json_t *saved)
     undo->error = get_str(saved, "error");
     undo->cause = get_str(saved, "cause");
     undo->timer = (uint64_t)get_i64(saved, "timer");
-    undo->n_seqs = load_seqs(saved, undo->seqs);
-    undo->forward_attempt = (int32_t)get_i64(saved, "forwardAttempt");
+    undo->n_tokens = load_tokens(saved, undo->tokens);
 }
 
 static void
@@ -140,7 +147,7 @@ load_rollback(struct engine *engine, json_t *saved)
                     &engine->rollbacks_size, sizeof(*rollback));
 
     rollback->frame = (int32_t)json_integer_value(json_array_get(saved, 0));
-    rollback->since = json_integer_value(json_array_get(saved, 1));
+    rollback->n_done = json_integer_value(json_array_get(saved, 1));
 }
 
 static void
@@ -227,6 +234,8 @@ load_all(struct engine *engine, json_t *saved, struct odk_err *err)
     engine->error = get_str(saved, "error");
     engine->cause = get_str(saved, "cause");
     engine->closing = (enum engine_status)get_i64(saved, "closing");
+    engine->timeout_left = get_i64(saved, "timeoutLeft");
+    engine->is_past_pivot = get_i64(saved, "pastPivot") != 0;
     engine->is_cancel_asked = get_i64(saved, "cancelAsked") != 0;
     engine->cancel_reason = get_str(saved, "cancelReason");
     engine->undo_prev = get_i64(saved, "undoPrev");

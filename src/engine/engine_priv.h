@@ -15,9 +15,9 @@
 #define ENGINE_MAGIC 0x6f646b65U /* "odke" */
 
 #define ENGINE_REPLIES_MAX 16
-/** Tasks sent for one attempt whose answers count: the first and republished
- * ones. */
-#define ENGINE_SEQS_MAX    8
+/** Tasks sent for one activity whose answers count: the first, republished and
+ * retried ones, the newest of them. */
+#define ENGINE_TOKENS_MAX  8
 #define ENGINE_SIGNALS_MAX 10000
 #define ENGINE_UNDOS_MAX   10000
 
@@ -25,6 +25,12 @@ enum engine_activity_status {
     ENGINE_ACTIVITY_SCHEDULED = 1,
     ENGINE_ACTIVITY_STARTED,
     ENGINE_ACTIVITY_IDLE, /**< between attempts, or given up */
+};
+
+/** A Task that was sent: what an answer must name. */
+struct engine_token {
+    int32_t attempt;
+    uint64_t seq;
 };
 
 struct engine_activity {
@@ -35,9 +41,11 @@ struct engine_activity {
     int64_t entry; /**< compensations: of the registry */
     enum engine_activity_status status;
     enum engine_family family;
-    bool is_unknown; /**< an attempt may have had its effect */
-    uint64_t seqs[ENGINE_SEQS_MAX];
-    int32_t n_seqs;
+    int32_t n_unknown;    /**< attempts that may have had their effect */
+    bool is_last_unknown; /**< the last one is among them */
+    struct engine_token tokens[ENGINE_TOKENS_MAX]; /**< oldest first */
+    int32_t n_tokens;
+    json_t *late; /**< output of an earlier attempt that succeeded late */
     struct odk_str queue; /**< owned, as all strings here */
     struct odk_str type;
     struct odk_str resource;
@@ -92,7 +100,7 @@ struct engine_address {
     struct odk_str correlation_id;
 };
 
-/** A registry entry's life; see engine_undo.c for the graph. */
+/** A registry entry's life; engine_undo.c draws it. */
 enum engine_undo_status {
     ENGINE_UNDO_UNKNOWN = 1, /**< its activity may have had its effect */
     ENGINE_UNDO_SETTLING,    /**< a rollback waits for the late answer */
@@ -101,34 +109,44 @@ enum engine_undo_status {
     ENGINE_UNDO_RUNNING,
     ENGINE_UNDO_BACKOFF,
     ENGINE_UNDO_STUCK,
-    ENGINE_UNDO_LATE, /**< a late effect of a closed run, or one that nobody
-                         will undo */
+
+    /* Over, kept for a late answer. */
+    ENGINE_UNDO_IGNORED,
+    ENGINE_UNDO_SKIPPED,
+    ENGINE_UNDO_DECIDED, /**< compensated by OnUnknown */
+    ENGINE_UNDO_LATE,    /**< the effect came when nobody would undo it */
 };
 
 struct engine_undo_entry {
     int64_t id;       /**< of its event or, unknown, of its activity's */
     int64_t activity; /**< the forward one */
     int32_t frame;    /**< scope */
+    int32_t rollback; /**< key of the one that runs it, 0: none */
     int32_t attempt;
-    int32_t rollback; /**< line + 1 of the rollback that runs it, 0: none,
-                         INT32_MAX: the run's closing */
+    int32_t tries; /**< since an operator's retry */
     enum engine_undo_status status;
     bool is_pivot;        /**< an unknown pivot, not a compensation */
+    bool is_doubtful;     /**< unknown: an earlier attempt is unknown, too */
     struct odk_str state; /**< owned */
     struct odk_str resource;
     json_t *arguments; /**< NULL: none */
+    json_t *input;     /**< unknown: of the state, for late arguments */
     struct odk_str error;
     struct odk_str cause;
     uint64_t timer;
-    uint64_t seqs[ENGINE_SEQS_MAX]; /**< of the forward activity, for late
-                                       answers */
-    int32_t n_seqs;
-    int32_t forward_attempt;
+    struct engine_token tokens[ENGINE_TOKENS_MAX]; /**< of the forward
+                                                      activity */
+    int32_t n_tokens;
 };
 
+/** A rollback's frame: a line's, or one of these. */
+#define ENGINE_ROLLBACK_CLOSING (-1)
+/** Late successes of what was decided already; nobody waits for it. */
+#define ENGINE_ROLLBACK_LATE (-2)
+
 struct engine_rollback {
-    int32_t frame; /**< -1: the run's closing */
-    odk_time_ms since;
+    int32_t frame;
+    int64_t n_done;
 };
 
 /** What a step collects. */
@@ -185,7 +203,9 @@ struct engine {
 
     /* Closing: compensation runs before the end that was decided. */
     enum engine_status closing; /**< 0: not */
-    bool is_cancel_asked;       /**< takes effect after a rollback */
+    odk_dur_ms timeout_left;    /**< of the run's, while rollbacks suspend it */
+    bool is_past_pivot;
+    bool is_cancel_asked; /**< takes effect after a rollback */
     struct odk_str cancel_reason;
     int64_t undo_prev; /**< previous event of the compensation's line */
     int64_t undo_done;
@@ -271,6 +291,17 @@ odk_time_ms engine_activity_due(const struct engine *engine,
 
 struct engine_undo_entry *engine_undo_find(const struct engine *engine,
                                            int64_t id);
+/** Releases what an entry owns. */
+void engine_undo_clear(struct engine_undo_entry *undo);
+/** The key that marks the members of a rollback. */
+int32_t engine_rollback_key(int32_t frame);
+struct engine_rollback *engine_rollback_find(const struct engine *engine,
+                                             int32_t frame);
+/** Whether an entry is still to be undone, settled or decided. */
+bool engine_undo_is_left(const struct engine_undo_entry *undo);
+/** Whether a token list names a Task. */
+bool engine_token_known(const struct engine_token *tokens, int32_t n,
+                        int32_t attempt, uint64_t seq);
 
 /** Counts a transition and chains the hash of its entries. */
 void engine_seal(struct engine *engine, struct odk_str entries);
@@ -286,6 +317,9 @@ bool engine_take_late(struct engine *engine, const struct engine_input *input);
 void engine_take_undo_timer(struct engine *engine, int64_t id);
 void engine_take_resolve(struct engine *engine,
                          const struct engine_input *input);
+/** Notes every open or unknown activity that could be undone, before the run
+ * ends. */
+void engine_abandon(struct engine *engine);
 /** A result of a running compensation. */
 void engine_undo_done(struct engine *engine, int64_t entry,
                       const struct engine_result *result);
@@ -296,7 +330,7 @@ void engine_close(struct engine *engine, enum engine_status status,
 /** Ends the run, after its compensation when the definition wants one. */
 void engine_end(struct engine *engine, enum engine_status status, int64_t prev,
                 struct odk_str error, struct odk_str cause);
-/** Goes on with a closing run's compensation; true: it is complete. */
+/** Goes on with every rollback. */
 void engine_undo_run(struct engine *engine);
 bool engine_is_stuck(const struct engine *engine);
 

@@ -54,15 +54,19 @@ open_item(struct odk_buf *out)
 }
 
 static void
-put_seqs(struct odk_buf *out, const uint64_t *seqs, int32_t n)
+put_tokens(struct odk_buf *out, const struct engine_token *tokens, int32_t n)
 {
-    key(out, "seqs");
+    if (n == 0) {
+        return;
+    }
+    key(out, "tokens");
     odk_buf_put_char(out, '[');
     for (int32_t i = 0; i < n; i++) {
-        if (i > 0) {
-            odk_buf_put_char(out, ',');
-        }
-        odk_buf_put_u64(out, seqs[i]);
+        odk_buf_put_cstr(out, i > 0 ? ",[" : "[");
+        odk_buf_put_i64(out, tokens[i].attempt);
+        odk_buf_put_char(out, ',');
+        odk_buf_put_u64(out, tokens[i].seq);
+        odk_buf_put_char(out, ']');
     }
     odk_buf_put_char(out, ']');
 }
@@ -79,8 +83,10 @@ put_activity(struct odk_buf *out, const struct engine_activity *activity,
     put_i64(out, "entry", activity->entry);
     put_i64(out, "status", (int64_t)activity->status);
     put_i64(out, "family", (int64_t)activity->family);
-    put_i64(out, "unknown", activity->is_unknown);
-    put_seqs(out, activity->seqs, activity->n_seqs);
+    put_i64(out, "unknown", activity->n_unknown);
+    put_i64(out, "lastUnknown", activity->is_last_unknown);
+    put_tokens(out, activity->tokens, activity->n_tokens);
+    put_json(out, "late", activity->late, texts);
     put_str(out, "queue", activity->queue);
     put_str(out, "type", activity->type);
     put_str(out, "resource", activity->resource);
@@ -186,16 +192,18 @@ put_undo(struct odk_buf *out, const struct engine_undo_entry *undo,
     put_i64(out, "frame", undo->frame);
     put_i64(out, "attempt", undo->attempt);
     put_i64(out, "rollback", undo->rollback);
+    put_i64(out, "tries", undo->tries);
     put_i64(out, "status", (int64_t)undo->status);
     put_i64(out, "pivot", undo->is_pivot);
+    put_i64(out, "doubtful", undo->is_doubtful);
     put_str(out, "state", undo->state);
     put_str(out, "resource", undo->resource);
     put_json(out, "arguments", undo->arguments, texts);
+    put_json(out, "input", undo->input, texts);
     put_str(out, "error", undo->error);
     put_str(out, "cause", undo->cause);
     put_i64(out, "timer", (int64_t)undo->timer);
-    put_seqs(out, undo->seqs, undo->n_seqs);
-    put_i64(out, "forwardAttempt", undo->forward_attempt);
+    put_tokens(out, undo->tokens, undo->n_tokens);
     odk_buf_put_char(out, '}');
 }
 
@@ -218,12 +226,14 @@ put_undos(const struct engine *engine, struct odk_buf *out,
             odk_buf_put_cstr(out, i > 0 ? ",[" : "[");
             odk_buf_put_i64(out, engine->rollbacks[i].frame);
             odk_buf_put_char(out, ',');
-            odk_buf_put_i64(out, engine->rollbacks[i].since);
+            odk_buf_put_i64(out, engine->rollbacks[i].n_done);
             odk_buf_put_char(out, ']');
         }
         odk_buf_put_char(out, ']');
     }
     put_i64(out, "closing", (int64_t)engine->closing);
+    put_i64(out, "timeoutLeft", engine->timeout_left);
+    put_i64(out, "pastPivot", engine->is_past_pivot);
     put_i64(out, "cancelAsked", engine->is_cancel_asked);
     put_str(out, "cancelReason", engine->cancel_reason);
     put_i64(out, "undoPrev", engine->undo_prev);

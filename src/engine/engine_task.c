@@ -103,14 +103,17 @@ engine_cancel_task(struct engine *engine, int64_t id, struct odk_str reason)
     if (!activity || !engine_activity_is_open(activity)) {
         return;
     }
-    for (int32_t i = 0; i < activity->n_seqs; i++) {
+    for (int32_t i = 0; i < activity->n_tokens; i++) {
+        if (activity->tokens[i].attempt != activity->attempt) {
+            continue;
+        }
         struct engine_output *output =
             engine_output_add(engine, ENGINE_OUTPUT_CANCEL_TASK);
         output->queue = engine_step_str(engine, activity->queue);
         output->type = engine_step_str(engine, activity->type);
         output->activity_id = activity->id;
         output->attempt = activity->attempt;
-        output->token_seq = activity->seqs[i];
+        output->token_seq = activity->tokens[i].seq;
         output->reason = engine_step_str(engine, reason);
     }
 }
@@ -223,9 +226,6 @@ fail(struct engine *engine, const struct engine_activity *activity,
     entry.effect = why->effect == ENGINE_EFFECT_UNKNOWN ? ODK_STR("UNKNOWN")
                                                         : odk_str(NULL);
     engine_emit(engine, &entry);
-    const struct engine_activity *after =
-        engine_activity_find(engine, result.activity);
-    result.is_unknown = after && after->is_unknown;
     finish(engine, 0, &result);
 }
 
@@ -237,12 +237,8 @@ is_awaited(const struct engine_activity *activity,
         activity->attempt != input->attempt) {
         return false;
     }
-    for (int32_t i = 0; i < activity->n_seqs; i++) {
-        if (activity->seqs[i] == input->token_seq) {
-            return true;
-        }
-    }
-    return false;
+    return engine_token_known(activity->tokens, activity->n_tokens,
+                              input->attempt, input->token_seq);
 }
 
 /* A result over the quota is the language's error in that one state. */
@@ -355,8 +351,7 @@ engine_take_activity_timer(struct engine *engine, int64_t id)
         time_out(engine, activity, ODK_STR("States.Timeout"));
     } else if (engine_heartbeat_due(activity) <= now) {
         time_out(engine, activity, ODK_STR("States.HeartbeatTimeout"));
-    } else if (engine_republish_due(engine, activity) <= now &&
-               activity->n_seqs < ENGINE_SEQS_MAX) {
+    } else if (engine_republish_due(engine, activity) <= now) {
         republish(engine, activity);
     } else {
         struct engine_entry entry = engine_entry_of(ENGINE_EV_FACT_REARM, 0);

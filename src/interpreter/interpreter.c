@@ -335,7 +335,8 @@ const struct engine_decider interpreter_decider = {
     .timer = timer,
     .signal = interpreter_signal,
     .rolled_back = interpreter_rolled_back,
-    .late_arguments = interpreter_late_arguments,
+    .abandon = interpreter_abandon,
+    .register_late = interpreter_register_late,
     .undo = interpreter_undo,
     .undo_delay = interpreter_undo_delay,
 };

@@ -146,29 +146,26 @@ take_retrier(struct interpreter *in, struct engine *engine, int32_t frame,
     engine_emit(engine, &retry);
 }
 
-/* Remembers a failure that waits until the registry has undone a scope. */
+/* Remembers a failure that waits until the registry has undone a scope: before
+ * a Catch all that the line did, before a retry what the failed attempt did,
+ * which passed to the line as its branches ended. */
 static bool
 roll_back(struct interpreter *in, struct engine *engine, int32_t frame,
-          const struct engine_entry *failure)
+          struct engine_entry *failure)
 {
     const struct asl_state *state = interpreter_state(in, frame);
     bool is_retry = odk_str_is(failure->mode, "RETRY");
-    size_t n = 0;
 
-    if (!in->machine->has_compensation ||
-        (is_retry && state->type == ASL_TASK)) {
+    if (is_retry && state->type == ASL_TASK) {
         return false;
     }
-    /* Before a retry: what the failed attempt did, which passed to the line
-     * as its branches ended. Before a Catch: the scope, which is the line. */
-    int32_t *lines = interpreter_scope(in, frame, true, &n);
-    struct engine_entry entry = *failure;
-    bool is_started = engine_rollback(engine, frame, lines, n);
-    free(lines);
-    if (is_started) {
-        engine_emit(engine, &entry);
+    if (!engine_rollback(engine, frame,
+                         is_retry ? interpreter_line(in, frame)->entered_id
+                                  : 0)) {
+        return false;
     }
-    return is_started;
+    engine_emit(engine, failure);
+    return true;
 }
 
 static void
@@ -200,17 +197,13 @@ give_up(struct interpreter *in, struct engine *engine, int32_t frame)
 {
     const struct asl_state *state = interpreter_state(in, frame);
     int64_t activity = interpreter_line(in, frame)->entered_id;
-    struct interpreter_work work;
     struct engine_entry closed =
         interpreter_entry(in, ENGINE_EV_FACT_ACTIVITY_CLOSED, frame);
 
     if (state->type != ASL_TASK || !engine_knows_activity(engine, activity)) {
         return;
     }
-    interpreter_work_init(&work, in, engine, frame);
-    interpreter_take_input(&work);
-    interpreter_note_unknown(&work, activity);
-    interpreter_work_release(&work);
+    interpreter_note_unknown(in, engine, frame);
     closed.activity = activity;
     engine_emit(engine, &closed);
 }
@@ -277,6 +270,13 @@ interpreter_rolled_back(void *data, struct engine *engine, int32_t frame)
     odk_buf_init(&cause, 0);
     odk_buf_put_str(&error, line->error);
     odk_buf_put_str(&cause, line->cause);
+    if (odk_str_is(line->mode, "BRANCH")) {
+        interpreter_branch_failed(in, engine, frame, odk_buf_str(&error),
+                                  odk_buf_str(&cause));
+        odk_buf_release(&error);
+        odk_buf_release(&cause);
+        return;
+    }
     take_catcher(in, engine, frame, &state->catchers[rule], odk_buf_str(&error),
                  odk_buf_str(&cause));
     odk_buf_release(&error);

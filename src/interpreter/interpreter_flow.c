@@ -462,7 +462,7 @@ interpreter_finish(struct interpreter_work *work, json_t *result)
                                    : output_by_path(work, selected);
     }
     if (output && fits(work, output) && (!assigned || fits(work, assigned)) &&
-        interpreter_register(work, result, output)) {
+        interpreter_register(work, result)) {
         interpreter_leave(work, output, assigned, state->next);
     }
     work->result = NULL;

@@ -317,9 +317,9 @@ interpreter_branch_done(struct interpreter *in, struct engine *engine,
 
     done.index = line->index;
     done.name = state->name;
-    engine_end_scope(engine, frame, parent,
-                     state->is_distributed ? ENGINE_SCOPE_REPLACE
-                                           : ENGINE_SCOPE_PASS);
+    engine_end_scope(
+        engine, frame, parent,
+        state->is_distributed ? ENGINE_SCOPE_REPLACE : ENGINE_SCOPE_PASS, 0);
     engine_emit(engine, &done);
     line = interpreter_line(in, parent);
     if (line->phase != INTERPRETER_CHILDREN) {
@@ -348,38 +348,20 @@ abort_line(struct interpreter *in, struct engine *engine, int32_t frame)
         struct engine_entry aborted = interpreter_entry(
             in, interpreter_events[state->type].aborted, frame);
         if (state->type == ASL_TASK) {
-            if (engine_has_open_task(engine, activity)) {
-                struct interpreter_work work;
-                interpreter_work_init(&work, in, engine, frame);
-                interpreter_take_input(&work);
-                interpreter_note_unknown(&work, activity);
-                interpreter_work_release(&work);
-                engine_cancel_task(engine, activity,
-                                   ODK_STR("The scope has failed."));
-            }
+            interpreter_note_unknown(in, engine, frame);
+            engine_cancel_task(engine, activity,
+                               ODK_STR("The scope has failed."));
             aborted.activity = activity;
         }
         engine_emit(engine, &aborted);
     }
-    engine_end_scope(engine, frame, parent, ENGINE_SCOPE_PASS);
+    engine_end_scope(engine, frame, parent, ENGINE_SCOPE_PASS, 0);
     engine_emit(engine, &end);
 }
 
-static void
-abort_children(struct interpreter *in, struct engine *engine, int32_t frame)
-{
-    size_t n = 0;
-    int32_t *lines = interpreter_scope(in, frame, false, &n);
-
-    while (n > 0) {
-        abort_line(in, engine, lines[--n]);
-    }
-    free(lines);
-}
-
-int32_t *
-interpreter_scope(const struct interpreter *in, int32_t frame,
-                  bool is_self_included, size_t *n)
+/* The lines below a line, parents before their children. */
+static int32_t *
+lines_below(const struct interpreter *in, int32_t frame, size_t *n)
 {
     int32_t *list = malloc(((size_t)in->n_lines + 1) * sizeof(*list));
     size_t done = 0;
@@ -397,18 +379,26 @@ interpreter_scope(const struct interpreter *in, int32_t frame,
             }
         }
     }
-    if (!is_self_included) {
-        (*n)--;
-        memmove(list, list + 1, *n * sizeof(*list));
-    }
+    (*n)--;
+    memmove(list, list + 1, *n * sizeof(*list));
     return list;
 }
 
-static bool
-is_tolerated(const struct interpreter_line *line)
+static void
+abort_children(struct interpreter *in, struct engine *engine, int32_t frame)
 {
-    int64_t failed = line->n_failed;
+    size_t n = 0;
+    int32_t *lines = lines_below(in, frame, &n);
 
+    while (n > 0) {
+        abort_line(in, engine, lines[--n]);
+    }
+    free(lines);
+}
+
+static bool
+is_tolerated(const struct interpreter_line *line, int64_t failed)
+{
     if (line->tolerated_percent < 0 && line->tolerated_count == 0) {
         return false;
     }
@@ -433,11 +423,39 @@ iteration_failed(struct interpreter *in, struct engine *engine, int32_t frame)
     engine_emit(engine, &entry);
 }
 
+/* A tolerated iteration, and a child workflow, undo what they did when they
+ * fail; the iteration's end waits for it. */
+static bool
+roll_back_branch(struct interpreter *in, struct engine *engine, int32_t frame,
+                 struct odk_str error, struct odk_str cause)
+{
+    const struct interpreter_line *line = interpreter_line(in, frame);
+    const struct interpreter_line *parent = interpreter_line(in, line->parent);
+    const struct asl_state *state = interpreter_state(in, line->parent);
+    struct engine_entry failure =
+        interpreter_entry(in, ENGINE_EV_FACT_FAILURE, frame);
+
+    if (line->phase == INTERPRETER_ROLLBACK || state->type != ASL_MAP ||
+        (!state->is_distributed &&
+         !is_tolerated(parent, parent->n_failed + 1)) ||
+        !engine_rollback(engine, frame, 0)) {
+        return false;
+    }
+    failure.mode = ODK_STR("BRANCH");
+    failure.error = error;
+    failure.cause = cause;
+    engine_emit(engine, &failure);
+    return true;
+}
+
 void
 interpreter_branch_failed(struct interpreter *in, struct engine *engine,
                           int32_t frame, struct odk_str error,
                           struct odk_str cause)
 {
+    if (roll_back_branch(in, engine, frame, error, cause)) {
+        return;
+    }
     const struct interpreter_line *line = interpreter_line(in, frame);
     int32_t parent = line->parent;
     int64_t prev = line->prev;
@@ -453,7 +471,7 @@ interpreter_branch_failed(struct interpreter *in, struct engine *engine,
     } else if (state->type == ASL_MAP && !state->is_distributed) {
         iteration_failed(in, engine, frame);
     }
-    engine_end_scope(engine, frame, parent, ENGINE_SCOPE_PASS);
+    engine_end_scope(engine, frame, parent, ENGINE_SCOPE_PASS, 0);
     failed.error = error;
     failed.cause = cause;
     engine_emit(engine, &failed);
@@ -461,7 +479,7 @@ interpreter_branch_failed(struct interpreter *in, struct engine *engine,
     if (line->phase != INTERPRETER_CHILDREN) {
         return;
     }
-    if (state->type == ASL_MAP && is_tolerated(line)) {
+    if (state->type == ASL_MAP && is_tolerated(line, line->n_failed)) {
         if (line->n_done == line->length) {
             nest_done(in, engine, parent);
         } else {

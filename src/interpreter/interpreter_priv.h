@@ -213,25 +213,20 @@ void interpreter_signal(void *state, struct engine *engine,
 
 /* Sagas (saga.md). */
 
-/** Members of the decider: how a state is undone. */
-int interpreter_late_arguments(void *state, struct engine *engine,
-                               struct odk_str name, json_t *output,
-                               json_t *input, json_t **arguments,
-                               struct asl_error *error);
+/** Registers what undoes the succeeded state, or passes the pivot; false: its
+ * arguments could not be evaluated and the work failed. */
+bool interpreter_register(struct interpreter_work *work, json_t *result);
+/** A line gives its activity up, which may have had its effect. */
+void interpreter_note_unknown(struct interpreter *in, struct engine *engine,
+                              int32_t frame);
+/** Members of the decider. */
+void interpreter_abandon(void *state, struct engine *engine);
+void interpreter_register_late(void *state, struct engine *engine,
+                               const struct engine_late *late);
 bool interpreter_undo(const void *state, struct odk_str name,
                       struct engine_undo *out);
 odk_dur_ms interpreter_undo_delay(const void *state, struct odk_str name,
                                   struct odk_str error, int32_t attempt,
                                   struct odk_rand *rand);
-
-/** Registers what undoes the succeeded state; false: its arguments could not
- * be evaluated and the work failed. */
-bool interpreter_register(struct interpreter_work *work, json_t *result,
-                          json_t *output);
-/** Notes that a failed activity may have had its effect. */
-void interpreter_note_unknown(struct interpreter_work *work, int64_t activity);
-/** Lines of a scope: frame's descendants, and frame itself when asked. */
-int32_t *interpreter_scope(const struct interpreter *in, int32_t frame,
-                           bool is_self_included, size_t *n);
 
 #endif
