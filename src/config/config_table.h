@@ -1,0 +1,129 @@
+#ifndef CONFIG_CONFIG_TABLE_H
+#define CONFIG_CONFIG_TABLE_H
+
+/*
+ * Every option that there is. A row: key, dotted name, type, default, min, max,
+ * choices, reloadable, secret, short environment variable, help. A new option
+ * is a new row and nothing else: flags, variables, the file, `odradek config`
+ * and docs/configuration.md come from here.
+ */
+
+#include <stdint.h>
+
+/* clang-format off */
+#define CONFIG_TABLE(X)                                                        \
+    X(NAMESPACE, "namespace", STR, "default", 1, 128, NULL, false, false,      \
+      NULL, "Namespace that the client commands mean.")                        \
+    X(KAFKA_BOOTSTRAP, "kafka.bootstrap", STR, "localhost:9092", 1, 4096,      \
+      NULL, false, false, "ODRADEK_KAFKA",                                     \
+      "Brokers to connect to first: host:port, separated by commas.")          \
+    X(KAFKA_CLIENT_ID, "kafka.client-id", STR, "odradek", 1, 128, NULL,        \
+      false, false, NULL, "Name by which the broker's logs and quotas know "   \
+      "this process.")                                                         \
+    X(KAFKA_GROUP, "kafka.group", STR, "odradek", 1, 128, NULL, false, false,  \
+      NULL, "Consumer group of the lanes. Processes of one group share the "   \
+      "shards; one database has one group.")                                   \
+    X(KAFKA_INSTANCE_ID, "kafka.instance-id", STR, "", 0, 128, NULL, false,    \
+      false, NULL, "Static membership: a name that is this process's own and " \
+      "survives its restarts, such as its slot. Lane n adds \"-n\". A restart " \
+      "within the session then moves no shard. Empty: a dynamic member.")      \
+    X(KAFKA_SESSION, "kafka.session-timeout", DURATION, "10s", 1000, 300000,   \
+      NULL, false, false, NULL, "A process that was not heard of for so long " \
+      "loses its shards to the others.")                                       \
+    X(KAFKA_CONNECT, "kafka.connect-timeout", DURATION, "10s", 100, 300000,    \
+      NULL, false, false, NULL, "How long one attempt to reach Kafka waits.")  \
+    X(KAFKA_LINGER, "kafka.linger", DURATION, "0ms", 0, 1000, NULL, false,     \
+      false, NULL, "How long the producer waits for more records before it "   \
+      "sends. Batches form by themselves under load; 0 is best for latency.")  \
+    X(KAFKA_USER, "kafka.sasl-user", STR, "", 0, 256, NULL, false, false,      \
+      NULL, "User for SASL; set kafka.security.protocol and "                  \
+      "kafka.sasl.mechanism too.")                                             \
+    X(KAFKA_PASSWORD, "kafka.sasl-password", STR, "", 0, 4096, NULL, false,    \
+      true, NULL, "Password for SASL. Prefer kafka.sasl-password-file.")       \
+    X(KAFKA_PASSWORD_FILE, "kafka.sasl-password-file", FILE, "", 0, 4096,      \
+      NULL, false, false, NULL, "File that holds the password for SASL; "      \
+      "a line end at its end is cut off.")                                     \
+    X(POSTGRES_CONNINFO, "postgres.conninfo", STR, "", 0, 4096, NULL, false,   \
+      false, "ODRADEK_POSTGRES", "libpq's connection string or URI. Empty: "   \
+      "libpq's own variables (PGHOST …).")                                     \
+    X(POSTGRES_PASSWORD, "postgres.password", STR, "", 0, 4096, NULL, false,   \
+      true, NULL, "Password. Prefer postgres.password-file or libpq's "        \
+      "password file.")                                                        \
+    X(POSTGRES_PASSWORD_FILE, "postgres.password-file", FILE, "", 0, 4096,     \
+      NULL, false, false, NULL, "File that holds the password; a line end at " \
+      "its end is cut off.")                                                   \
+    X(POSTGRES_CONNECT, "postgres.connect-timeout", DURATION, "5s", 1000,      \
+      300000, NULL, false, false, NULL, "How long one attempt to connect "     \
+      "waits, in whole seconds.")                                              \
+    X(POSTGRES_LOCK_WAIT, "postgres.lock-wait", DURATION, "3s", 100, 60000,    \
+      NULL, false, false, NULL, "How long a lane that takes a shard waits for " \
+      "its former owner's transaction before it ends that connection.")        \
+    X(LANES, "lanes", INT, "0", 0, 64, NULL, false, false, NULL,               \
+      "Threads that own shards, each with a consumer, a producer and a "       \
+      "database connection. 0: one for every two processors, at least one. "   \
+      "More lanes than shards are idle.")                                      \
+    X(LANE_BATCH, "lane.batch", INT, "500", 1, 10000, NULL, false, false,      \
+      NULL, "Most inputs in one transaction. 100 to 500 is the knee.")         \
+    X(LANE_CACHE, "lane.cache", SIZE, "64MiB", 1048576, 68719476736, NULL,     \
+      false, false, NULL, "Memory for open executions, a lane.")               \
+    X(LANE_INPUT, "lane.input-max", SIZE, "1MiB", 1024, 67108864, NULL, false, \
+      false, NULL, "Larger inbound records are dead letters.")                 \
+    X(LANE_RECORD, "lane.record-max", SIZE, "900000", 10000, 67108864, NULL,   \
+      false, false, NULL, "Larger history records are written in parts; must " \
+      "fit the topic's max.message.bytes.")                                    \
+    X(LANE_BACKLOG, "lane.backlog-max", INT, "100000", 1000, 100000000, NULL,  \
+      false, false, NULL, "Outputs that the broker has not acknowledged, a "   \
+      "shard; at the bound the shard stops reading.")                          \
+    X(LANE_TIMERS, "lane.timers-in-memory", INT, "4096", 4, 1000000, NULL,     \
+      false, false, NULL, "Next timers kept in memory, a shard.")              \
+    X(LANE_DRAIN, "lane.drain-timeout", DURATION, "5s", 0, 300000, NULL,       \
+      false, false, NULL, "How long a lane that lets shards go waits for the " \
+      "broker's acknowledgements.")                                            \
+    X(CODEC_FRAMING, "codec.framing", CHOICE, "single-object", 0, 0,           \
+      "single-object|confluent", false, false, NULL, "How records are framed: " \
+      "Avro's single-object encoding, or a schema registry's id. Both are "    \
+      "read always.")                                                          \
+    X(REGISTRY_URLS, "registry.urls", STR, "", 0, 4096, NULL, false, false,    \
+      NULL, "URLs of the schema registry, separated by commas. Needed for "    \
+      "codec.framing = confluent.")                                            \
+    X(REGISTRY_USER, "registry.user", STR, "", 0, 256, NULL, false, false,     \
+      NULL, "User for the registry (HTTP basic).")                             \
+    X(REGISTRY_PASSWORD, "registry.password", STR, "", 0, 4096, NULL, false,   \
+      true, NULL, "Its password. Prefer registry.password-file.")              \
+    X(REGISTRY_PASSWORD_FILE, "registry.password-file", FILE, "", 0, 4096,     \
+      NULL, false, false, NULL, "File that holds the registry's password.")    \
+    X(REGISTRY_CA, "registry.ca-file", STR, "", 0, 4096, NULL, false, false,   \
+      NULL, "Certificates that the registry's is checked against. Empty: the " \
+      "system's.")                                                             \
+    X(REGISTRY_MISSING, "registry.missing", CHOICE, "add", 0, 0, "add|refuse", \
+      false, false, NULL, "A schema of ours that the registry lacks: register " \
+      "it, or refuse to start until an administrator has.")                    \
+    X(SERVE_WATCHDOG, "serve.watchdog-timeout", DURATION, "60s", 1000,         \
+      86400000, NULL, true, false, NULL, "A lane that finished no round for "  \
+      "so long is stuck: the process logs it and aborts, so that its "         \
+      "supervisor starts it again. 0 is not allowed; make it long instead.")   \
+    X(SERVE_STATS, "serve.stats-interval", DURATION, "0s", 0, 86400000, NULL,  \
+      true, false, NULL, "A log line with each lane's counters every so "      \
+      "often. 0: none.")                                                       \
+    X(SERVE_READY_FILE, "serve.ready-file", STR, "", 0, 4096, NULL, false,     \
+      false, NULL, "File made once the server is ready and removed when it "   \
+      "stops; holds the process id.")                                          \
+    X(SERVE_BINDINGS, "serve.binding-check", DURATION, "10s", 1000, 86400000,  \
+      NULL, true, false, NULL, "How often published bindings are looked up. "  \
+      "SIGHUP looks at once.")                                                 \
+    X(SERVE_LEAVE, "serve.leave", BOOL, "false", 0, 0, NULL, true, false,      \
+      NULL, "A stop is for good: a static member leaves its group, so that "   \
+      "others take its shards at once.")                                       \
+    X(LOG_LEVEL, "log.level", CHOICE, "info", 0, 0, "debug|info|warn|error",   \
+      true, false, NULL, "Events below this level are not logged.")
+
+/* clang-format on */
+
+enum config_key {
+#define X(key, ...) CONFIG_##key,
+    CONFIG_TABLE(X)
+#undef X
+    CONFIG_KEYS
+};
+
+#endif
