@@ -1,0 +1,257 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "binding/binding.h"
+#include "cli/cli_output.h"
+#include "cli/cli_serve_priv.h"
+
+#define LANE_WAIT_MS 1000
+
+static odk_time_ms
+clock_wall(void *ctx)
+{
+    (void)ctx;
+    return cli_now();
+}
+
+static odk_dur_ms
+clock_monotonic(void *ctx)
+{
+    (void)ctx;
+    return serve_monotonic();
+}
+
+static uint64_t
+clock_random(void *ctx)
+{
+    uint64_t random = 0;
+
+    (void)ctx;
+    ssize_t n = getrandom(&random, sizeof(random), 0);
+    odk_assert(n == (ssize_t)sizeof(random));
+    return random;
+}
+
+/* ---- opening ---- */
+
+/* Tries until it works; false: to stop, or nothing that a retry mends. */
+static bool
+open_store(struct serve *serve, struct store *out)
+{
+    odk_dur_ms pause = SERVE_PAUSE_MS_MIN;
+    struct odk_err err = {0};
+
+    while (!atomic_load(&serve->is_stopping)) {
+        if (store_pg_open(&serve->postgres, out, &err) == 0) {
+            return true;
+        }
+        if (!serve_is_transient(err.code)) {
+            serve_give_up(serve, "serve.database_refused", &err);
+            return false;
+        }
+        serve_log(serve, ODK_LOG_WARN, "serve.waiting_for_database",
+                  "%s; trying again", err.message);
+        (void)serve_pause(serve, &pause);
+    }
+    return false;
+}
+
+static bool
+open_bus(struct serve_lane *lane, struct bus *out)
+{
+    static const char *const topics[] = {LANE_TOPIC_COMMANDS,
+                                         LANE_TOPIC_RESULTS};
+    struct serve *serve = lane->serve;
+    struct bus_kafka_options options = serve->kafka.options;
+    const char *instance = config_str(serve->config, CONFIG_KAFKA_INSTANCE_ID);
+    odk_dur_ms pause = SERVE_PAUSE_MS_MIN;
+    struct odk_err err = {0};
+    char id[192];
+
+    (void)snprintf(id, sizeof(id), "%s-%d", instance, lane->index);
+    options.topics = topics;
+    options.n_topics = ODK_ARRAY_LEN(topics);
+    options.group_id = config_str(serve->config, CONFIG_KAFKA_GROUP);
+    options.instance_id = instance[0] != '\0' ? id : NULL;
+    while (!atomic_load(&serve->is_stopping)) {
+        if (bus_kafka_open(&options, out, &err) == 0) {
+            return true;
+        }
+        if (!serve_is_transient(err.code)) {
+            serve_give_up(serve, "serve.kafka_refused", &err);
+            return false;
+        }
+        serve_log(serve, ODK_LOG_WARN, "serve.waiting_for_kafka",
+                  "%s%s; trying again", err.message,
+                  err.code == ODK_ENOTFOUND
+                      ? " (`odradek topics apply` makes the topics)"
+                      : "");
+        (void)serve_pause(serve, &pause);
+    }
+    return false;
+}
+
+static struct lane *
+make_lane(struct serve_lane *lane, struct bus bus, struct store store,
+          struct odk_str owner)
+{
+    const struct config *config = lane->serve->config;
+    struct lane_options options = {
+        .bus = bus,
+        .store = store,
+        .codec = lane->serve->codec,
+        .clock = {clock_wall, clock_monotonic, clock_random, NULL},
+        .logger = lane->serve->logger,
+        .owner = owner,
+        .partitions = lane->serve->cluster.partitions,
+        .batch_max = (size_t)config_i64(config, CONFIG_LANE_BATCH),
+        .cache_bytes_max = (size_t)config_i64(config, CONFIG_LANE_CACHE),
+        .input_bytes_max = (size_t)config_i64(config, CONFIG_LANE_INPUT),
+        .record_bytes_max = (size_t)config_i64(config, CONFIG_LANE_RECORD),
+        .backlog_max = (uint64_t)config_i64(config, CONFIG_LANE_BACKLOG),
+        .timers_in_memory = (size_t)config_i64(config, CONFIG_LANE_TIMERS),
+        .drain_ms_max = config_i64(config, CONFIG_LANE_DRAIN),
+    };
+
+    memcpy(options.token_key, lane->serve->cluster.token_key,
+           LANE_TOKEN_KEY_BYTES);
+    return lane_new(&options);
+}
+
+/* ---- running ---- */
+
+static void
+log_stats(const struct serve_lane *lane)
+{
+    const struct lane_stats *stats = lane_stats(lane->lane);
+
+    serve_log(
+        lane->serve, ODK_LOG_INFO, "lane.stats",
+        "lane=%d shards=%llu quarantined=%llu inputs=%llu "
+        "transitions=%llu batches=%llu outputs=%llu republished=%llu "
+        "dead_letters=%llu rejected=%llu ignored=%llu repeats=%llu "
+        "forwarded=%llu parked=%llu fenced=%llu store_errors=%llu "
+        "producer_resets=%llu late_effects=%llu cached=%llu "
+        "cache_bytes=%llu",
+        lane->index, (unsigned long long)stats->shards_owned,
+        (unsigned long long)stats->shards_quarantined,
+        (unsigned long long)stats->inputs,
+        (unsigned long long)stats->transitions,
+        (unsigned long long)stats->batches, (unsigned long long)stats->outputs,
+        (unsigned long long)stats->republished,
+        (unsigned long long)stats->dead_letters,
+        (unsigned long long)stats->rejected, (unsigned long long)stats->ignored,
+        (unsigned long long)stats->repeats,
+        (unsigned long long)stats->forwarded, (unsigned long long)stats->parked,
+        (unsigned long long)stats->fenced,
+        (unsigned long long)stats->store_errors,
+        (unsigned long long)stats->producer_resets,
+        (unsigned long long)stats->late_effects,
+        (unsigned long long)stats->executions_cached,
+        (unsigned long long)stats->cache_bytes);
+}
+
+static void
+set_lane(struct serve_lane *lane, struct lane *made)
+{
+    (void)pthread_mutex_lock(&lane->lock);
+    lane->lane = made;
+    (void)pthread_mutex_unlock(&lane->lock);
+}
+
+static void
+run(struct serve_lane *lane)
+{
+    struct serve *serve = lane->serve;
+    odk_dur_ms began_at = serve_monotonic();
+    odk_dur_ms every = config_i64(serve->config, CONFIG_SERVE_STATS);
+    odk_dur_ms stats_at = began_at + every;
+
+    atomic_store(&lane->state, SERVE_RUNNING);
+    while (!atomic_load(&serve->is_stopping)) {
+        (void)lane_tick(lane->lane, LANE_WAIT_MS);
+        odk_dur_ms now = serve_monotonic();
+        if (atomic_load(&lane->state) == SERVE_RUNNING &&
+            (lane_stats(lane->lane)->shards_owned > 0 ||
+             now - began_at > SERVE_READY_MS)) {
+            atomic_store(&lane->state, SERVE_READY);
+            serve_notify(serve);
+        }
+        if (every > 0 && now >= stats_at) {
+            log_stats(lane);
+            stats_at = now + every;
+        }
+    }
+    log_stats(lane);
+}
+
+static void *
+lane_main(void *argument)
+{
+    struct serve_lane *self = argument;
+    struct serve *serve = self->serve;
+    struct store store = {0};
+    struct bus bus = {0};
+    char owner[192];
+
+    (void)snprintf(owner, sizeof(owner), "%s:%d/%d", serve->host, (int)getpid(),
+                   self->index);
+    bool has_store = open_store(serve, &store);
+    bool has_bus = has_store && open_bus(self, &bus);
+    if (has_bus) {
+        set_lane(self, make_lane(self, bus, store, odk_str(owner)));
+        run(self);
+        struct lane *lane = self->lane;
+        set_lane(self, NULL);
+        lane_close(lane, config_bool(serve->config, CONFIG_SERVE_LEAVE));
+    } else if (has_store) {
+        store_close(&store);
+    }
+    atomic_store(&self->state, SERVE_ENDED);
+    serve_notify(serve);
+    return NULL;
+}
+
+int
+serve_lane_start(struct serve_lane *lane, struct odk_err *err)
+{
+    (void)pthread_mutex_init(&lane->lock, NULL);
+    atomic_init(&lane->state, SERVE_OPENING);
+    if (pthread_create(&lane->thread, NULL, lane_main, lane) != 0) {
+        return odk_err_set(err, ODK_EAGAIN, "no thread for lane %d",
+                           lane->index);
+    }
+    lane->is_started = true;
+    return 0;
+}
+
+void
+serve_lane_wake(struct serve_lane *lane)
+{
+    (void)pthread_mutex_lock(&lane->lock);
+    if (lane->lane) {
+        lane_wake(lane->lane);
+    }
+    (void)pthread_mutex_unlock(&lane->lock);
+}
+
+bool
+serve_lane_is_alive(struct serve_lane *lane, odk_dur_ms now, odk_dur_ms timeout)
+{
+    bool is_alive = true;
+
+    (void)pthread_mutex_lock(&lane->lock);
+    if (lane->lane) {
+        uint64_t beat = lane_heartbeat(lane->lane);
+        if (beat != lane->beat || lane->beat_at == 0) {
+            lane->beat = beat;
+            lane->beat_at = now;
+        }
+        is_alive = now - lane->beat_at <= timeout;
+    }
+    (void)pthread_mutex_unlock(&lane->lock);
+    return is_alive;
+}

@@ -1,0 +1,128 @@
+#ifndef CLI_SERVE_PRIV_H
+#define CLI_SERVE_PRIV_H
+
+/*
+ * The server: one thread a lane, one a relay, and the main thread, which waits
+ * for signals, watches the lanes and looks for new bindings. Threads share only
+ * what is written before they begin, a flag to stop, and an eventfd by which
+ * they make the main thread look.
+ *
+ *   main: connect, check -> start lanes -> loop -> stop -> join
+ *   lane: open store, open bus (retried) -> lane_tick ... -> lane_close
+ */
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "cli/cli_connect.h"
+#include "lane/lane.h"
+#include "telemetry/telemetry.h"
+
+#define SERVE_LANES_MAX    64
+#define SERVE_RELAYS_MAX   256
+#define SERVE_PAUSE_MS_MIN 250
+#define SERVE_PAUSE_MS_MAX 10000
+#define SERVE_TICK_MS      5000
+/* A lane counts as ready with a shard of its own, or after this: a group may
+ * have more members than shards. */
+#define SERVE_READY_MS 5000
+
+struct serve {
+    struct cli *cli;
+    const struct config *config;
+    struct telemetry_log log;
+    struct odk_logger logger;
+    struct cli_kafka kafka; /**< without topics and group */
+    struct odk_buf conninfo;
+    struct store_pg_options postgres;
+    struct codec *codec; /**< nobody adds to it: shared */
+    struct store_pg_cluster cluster;
+    char host[128];
+    atomic_bool is_stopping;
+    int event_fd;       /**< a thread has news */
+    int stop_fd;        /**< readable once everyone is to stop */
+    atomic_int failure; /**< enum cli_exit of what no retry mends */
+};
+
+enum serve_state {
+    SERVE_OPENING,
+    SERVE_RUNNING,
+    SERVE_READY,
+    SERVE_ENDED,
+};
+
+struct serve_lane {
+    struct serve *serve;
+    int index;
+    pthread_t thread;
+    bool is_started;
+    atomic_int state;     /**< enum serve_state */
+    pthread_mutex_t lock; /**< of lane, against its end */
+    struct lane *lane;
+    uint64_t beat; /**< main thread: last heartbeat seen */
+    odk_dur_ms beat_at;
+};
+
+struct serve_relay {
+    struct serve *serve;
+    char name[BINDING_NAME_MAX + 1];
+    char topic[256];
+    int32_t incarnation;
+    pthread_t thread;
+    atomic_bool is_stopping; /**< this one only: its binding was reset */
+    atomic_int state;
+    pthread_mutex_t lock;
+    struct relay *relay;
+    struct store_pg_query *query;
+};
+
+odk_dur_ms serve_monotonic(void);
+
+/** Says something under an event's name. */
+void serve_log(const struct serve *serve, enum odk_log_level level,
+               const char *event, const char *fmt, ...) ODK_PRINTF(4, 5);
+
+/** Waits between attempts; false: everyone is to stop. Doubles *pause up to its
+ * bound. */
+bool serve_pause(struct serve *serve, odk_dur_ms *pause);
+
+/** Whether an error may go away by itself: brokers, databases and topics
+ * appear. */
+bool serve_is_transient(int code);
+
+/** Notes what no retry mends and wakes the main thread, which stops all. */
+void serve_give_up(struct serve *serve, const char *event,
+                   const struct odk_err *err);
+
+/** Wakes the main thread. */
+void serve_notify(struct serve *serve);
+
+/** librdkafka's lines go to the log. */
+void serve_kafka_log(void *ctx, int severity, const char *facility,
+                     const char *text);
+
+/** Starts a lane's thread; ODK_EAGAIN. */
+int serve_lane_start(struct serve_lane *lane, struct odk_err *err) ODK_MUST_USE;
+/** Makes a waiting lane look at the stop flag. */
+void serve_lane_wake(struct serve_lane *lane);
+/** False: it made no round since `timeout`. */
+bool serve_lane_is_alive(struct serve_lane *lane, odk_dur_ms now,
+                         odk_dur_ms timeout);
+
+/** The relays of all published bindings; main thread only. */
+struct serve_relays {
+    struct serve *serve;
+    struct serve_relay *list[SERVE_RELAYS_MAX];
+    size_t n;
+};
+
+/** Reads the bindings and starts and restarts relays. Errors are logged. */
+void serve_relays_check(struct serve_relays *relays,
+                        struct store_pg_query *query);
+/** Makes all of them stop, without waiting. */
+void serve_relays_stop(struct serve_relays *relays);
+bool serve_relays_are_ended(const struct serve_relays *relays);
+/** Joins and frees those that have ended. */
+void serve_relays_release(struct serve_relays *relays);
+
+#endif
