@@ -1,0 +1,7 @@
+#include "sdk/odradek.h"
+
+const char *
+odradek_version(void)
+{
+    return SDK_VERSION;
+}
