@@ -408,6 +408,16 @@ kafka_client_new(rd_kafka_type_t type, rd_kafka_conf_t **conf, rd_kafka_t **out,
     return 0;
 }
 
+/* exactly-once.md §6: older libraries compute a nonce that Kafka 4 refuses. */
+static const char *
+scram_hint(const char *reason)
+{
+    return strstr(reason, "SCRAM") && rd_kafka_version() < SCRAM_VERSION
+               ? "; this librdkafka is older than 2.6.1 and cannot log in by "
+                 "SCRAM to Kafka 4"
+               : "";
+}
+
 /* Drains error events while connecting; a refused log-in ends it. The last
  * other reason is kept in text. */
 static int
@@ -425,8 +435,8 @@ connect_errors(rd_kafka_queue_t *queue, const char *bootstrap, char *text,
             rc = odk_err_set(
                 err, ODK_EAUTH,
                 "Kafka at %s refuses us: %.250s. Check security.protocol, "
-                "user, password and certificates",
-                bootstrap, reason);
+                "user, password and certificates%s",
+                bootstrap, reason, scram_hint(reason));
         } else if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR &&
                    rd_kafka_event_error(event) !=
                        RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {

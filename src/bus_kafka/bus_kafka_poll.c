@@ -255,7 +255,8 @@ consumer_drain(struct kafka_bus *kafka)
         }
         is_going = consumer_event(kafka, event);
     }
-    kafka->is_consumer_behind = true;
+    /* What waits for bus_revoke_done is no reason to poll again. */
+    kafka->is_consumer_behind = !(kafka->held && kafka->is_revoking);
 }
 
 static bool
@@ -282,6 +283,11 @@ wait_for_events(struct kafka_bus *kafka, int64_t deadline)
         [FD_EVENT] = {.fd = kafka->event_fd, .events = POLLIN},
         [FD_WAKE] = {.fd = kafka->wake_fd, .events = POLLIN},
     };
+    int64_t fatal_deadline = kafka->fatal_ms + KAFKA_CAUSE_MS_MAX;
+
+    if (kafka->fatal_ms > 0 && fatal_deadline < deadline) {
+        deadline = fatal_deadline;
+    }
     int64_t rest = deadline - kafka_now_ms();
 
     if (rest <= 0) {

@@ -26,6 +26,9 @@
 /** Names come from outside (reply topics); at the bound the cache starts anew.
  */
 #define KAFKA_TOPICS_MAX 4096
+/** A failed producer is reported once the delivery report that names the cause
+ * is there, at most this time later. */
+#define KAFKA_CAUSE_MS_MAX 500
 /** How long a close waits for the group to let us go. */
 #define KAFKA_LEAVE_MS_MAX 5000
 
@@ -97,7 +100,8 @@ struct kafka_bus {
     struct kafka_sent *sent;
     struct kafka_sent *sent_free;
     size_t sent_max;
-    bool is_producer_fatal;
+    int64_t fatal_ms;       /**< monotonic time of a failure; 0: none */
+    bool is_producer_fatal; /**< to be reported */
 
     struct odk_map known; /**< struct kafka_topic by name */
     int64_t rest_until_ms;

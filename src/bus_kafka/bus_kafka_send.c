@@ -35,6 +35,7 @@ kafka_producer_open(struct kafka_bus *kafka, struct odk_err *err)
     rd_kafka_queue_io_event_enable(kafka->producer_queue, kafka->event_fd, &one,
                                    sizeof(one));
     kafka->is_producer_fatal = false;
+    kafka->fatal_ms = 0;
     sent_reset(kafka);
     return 0;
 }
@@ -63,6 +64,14 @@ kafka_producer_reset(struct bus *bus, struct odk_err *err)
 
     kafka_producer_close(kafka);
     return kafka_producer_open(kafka, err);
+}
+
+static void
+producer_failed(struct kafka_bus *kafka)
+{
+    if (kafka->fatal_ms == 0) {
+        kafka->fatal_ms = kafka_now_ms();
+    }
 }
 
 static rd_kafka_headers_t *
@@ -168,6 +177,9 @@ kafka_send(struct bus *bus, const struct bus_record *record,
     if (kafka->is_producer_fatal || !kafka->producer) {
         return odk_err_set(err, ODK_EFATAL, "the producer must be replaced");
     }
+    if (kafka->fatal_ms > 0) {
+        return odk_err_set(err, ODK_EAGAIN, "the producer has failed");
+    }
     int rc = target_find(kafka, record, &topic, err);
 
     if (rc < 0) {
@@ -186,8 +198,10 @@ kafka_send(struct bus *bus, const struct bus_record *record,
         sent->next_free = next;
         int code = kafka_code(error);
 
-        kafka->is_producer_fatal =
-            kafka->is_producer_fatal || code == ODK_EFATAL;
+        if (code == ODK_EFATAL) {
+            producer_failed(kafka);
+            code = ODK_EAGAIN;
+        }
         return odk_err_set(err, code, "record for %.*s/%d: %s",
                            ODK_STR_ARG(record->topic), (int)record->partition,
                            rd_kafka_err2str(error));
@@ -219,7 +233,11 @@ report(struct kafka_bus *kafka, const rd_kafka_message_t *message)
         kafka->acks[kafka->n_acks++] =
             (struct bus_ack){sent->shard, sent->seq, code};
     }
-    kafka->is_producer_fatal = kafka->is_producer_fatal || code != 0;
+    if (code != 0) {
+        producer_failed(kafka);
+        kafka->is_producer_fatal =
+            kafka->is_producer_fatal || is_permanent(code);
+    }
     sent->next_free = kafka->sent_free;
     kafka->sent_free = sent;
 }
@@ -233,10 +251,25 @@ producer_error(struct kafka_bus *kafka, rd_kafka_event_t *event)
     kafka_note(&kafka->sink, 5, text ? text : rd_kafka_err2str(error));
     if (rd_kafka_event_error_is_fatal(event) ||
         error == RD_KAFKA_RESP_ERR__FATAL) {
-        kafka->is_producer_fatal = true;
+        producer_failed(kafka);
     } else if (kafka_code(error) == ODK_EAUTH) {
         (void)odk_err_set(&kafka->trouble, ODK_EAUTH, "Kafka refuses us: %s",
                           text ? text : rd_kafka_err2str(error));
+    }
+}
+
+/*
+ * The event of a failure comes before the delivery report with its cause. The
+ * owner replaces the producer as soon as it hears of the failure, and would
+ * send the same record for ever if it never heard of the cause.
+ */
+static void
+fatal_ripen(struct kafka_bus *kafka)
+{
+    if (kafka->fatal_ms > 0 && !kafka->is_producer_fatal) {
+        kafka->is_producer_fatal =
+            rd_kafka_outq_len(kafka->producer) == 0 ||
+            kafka_now_ms() - kafka->fatal_ms >= KAFKA_CAUSE_MS_MAX;
     }
 }
 
@@ -260,4 +293,5 @@ kafka_producer_drain(struct kafka_bus *kafka)
         }
         rd_kafka_event_destroy(event);
     }
+    fatal_ripen(kafka);
 }

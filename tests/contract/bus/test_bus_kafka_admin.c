@@ -284,6 +284,67 @@ markers_and_aborted_records_are_not_seen(void **state)
     bus_close(&bus, true);
 }
 
+/* The code of the ack with this seq; polls until the producer is fatal too. */
+static int
+wait_refusal(struct bus *bus, uint64_t seq)
+{
+    bool is_fatal = false;
+    int code = 0;
+
+    for (int i = 0; i < POLLS_MAX && (code == 0 || !is_fatal); i++) {
+        struct bus_batch batch;
+
+        assert_int_equal(bus_poll(bus, POLL_MS, &batch, NULL), 0);
+        is_fatal = is_fatal || batch.is_producer_fatal;
+        for (size_t k = 0; k < batch.n_acks; k++) {
+            code = batch.acks[k].seq == seq ? batch.acks[k].code : code;
+        }
+    }
+    assert_true(is_fatal);
+    return code;
+}
+
+static void
+wait_ack(struct bus *bus, uint64_t seq)
+{
+    struct bus_batch batch = {0};
+
+    for (int i = 0; i < POLLS_MAX && batch.n_acks == 0; i++) {
+        assert_int_equal(bus_poll(bus, POLL_MS, &batch, NULL), 0);
+    }
+    assert_int_equal(batch.n_acks, 1);
+    assert_int_equal(batch.acks[0].seq, seq);
+    assert_int_equal(batch.acks[0].code, 0);
+}
+
+static void
+a_record_that_the_broker_refuses_is_named_and_ends_the_producer(void **state)
+{
+    static char bytes[5000];
+    struct fixture *f = *state;
+    struct bus_kafka_config configs[] = {
+        {.name = ODK_STR("max.message.bytes"), .value = ODK_STR("1000")}};
+    struct bus_record record = {
+        .shard = 1, .seq = 1, .topic = odk_str(f->name), .value = {bytes, 100}};
+    struct bus bus;
+
+    topic_make(f, 1, configs, 1);
+    assert_int_equal(bus_kafka_open(&f->options, &bus, &f->err), 0);
+    assert_int_equal(bus_send(&bus, &record, NULL), 0);
+    wait_ack(&bus, 1);
+    record.seq = 2;
+    record.value.len = sizeof(bytes);
+    assert_int_equal(bus_send(&bus, &record, NULL), 0);
+    assert_int_equal(wait_refusal(&bus, 2), ODK_ETOOBIG);
+    record.value.len = 100;
+    assert_int_equal(bus_send(&bus, &record, NULL), ODK_EFATAL);
+    assert_int_equal(bus_producer_reset(&bus, NULL), 0);
+    record.seq = 3;
+    assert_int_equal(bus_send(&bus, &record, NULL), 0);
+    wait_ack(&bus, 3);
+    bus_close(&bus, true);
+}
+
 static void
 the_librarys_version_is_known(void **state)
 {
@@ -304,6 +365,7 @@ main(void)
         CASE(no_broker_is_an_error_within_the_bound),
         CASE(a_wrong_protocol_is_an_error_that_names_the_setting),
         CASE(markers_and_aborted_records_are_not_seen),
+        CASE(a_record_that_the_broker_refuses_is_named_and_ends_the_producer),
         CASE(the_librarys_version_is_known),
     };
 #undef CASE
