@@ -166,6 +166,7 @@ compile_object(struct asl_compiler *c, json_t *definition)
     starts_resolve(c);
     top_compile(c, definition);
     states_compile(c);
+    asl_scope_check(c);
     asl_flow(c);
     machine_fill(c);
     free(c->drafts);

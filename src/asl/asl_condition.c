@@ -83,7 +83,7 @@ test_operand(const struct asl_slot *slot, const char *key, json_t *value,
     const char *wanted = NULL;
 
     if (test->op->is_path) {
-        test->path = asl_value_expr(&sub, ASL_WORDING_CHOICE);
+        test->path = asl_value_path(&sub, ASL_WORDING_CHOICE);
         return test->path != NULL;
     }
     wanted = literal_failed(test, value);
@@ -108,7 +108,7 @@ test_variable(const struct asl_slot *slot, struct asl_condition *test)
                     "These fields are required: [Variable]");
         return false;
     }
-    test->variable = asl_value_expr(&sub, ASL_WORDING_CHOICE);
+    test->variable = asl_value_path(&sub, ASL_WORDING_CHOICE);
     return test->variable != NULL;
 }
 

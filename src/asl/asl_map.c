@@ -104,7 +104,7 @@ limit_compile(const struct asl_slot *slot, json_t *object,
     if (path) {
         at.key = odk_str(limit->path.name);
         sub = asl_slot_sub(slot, path, &at, &limit->path);
-        return asl_value_expr(&sub, ASL_WORDING_PARAMETER);
+        return asl_value_path(&sub, ASL_WORDING_PARAMETER);
     }
     if (!literal || asl_value_jsonata(&sub, &value)) {
         return value;

@@ -237,6 +237,14 @@ const struct asl_field *asl_field_find(struct odk_str name);
 
 /** Third pass: reachability and what follows from it. */
 void asl_flow(struct asl_compiler *c);
+
+/* asl_scope.c */
+
+/** Warns of the assignment of a variable that an outer scope has. */
+void asl_scope_check(struct asl_compiler *c);
+
+/* asl_flow.c */
+
 /** The state that a Next names: its index, or -1 and a problem. */
 int32_t asl_target(struct asl_compiler *c, json_t *value,
                    const struct json_place *place, int32_t scope);
@@ -248,6 +256,9 @@ struct asl_value *asl_value_new(const struct asl_slot *slot,
                                 enum asl_value_kind kind);
 /** A path or an intrinsic. */
 const struct asl_value *asl_value_expr(const struct asl_slot *slot,
+                                       enum asl_wording wording);
+/** A path without functions: `$…`, `$$…` or `$name…`. */
+const struct asl_value *asl_value_path(const struct asl_slot *slot,
                                        enum asl_wording wording);
 /** A payload template of JSONPath, or any JSON with `{% %}` of JSONata. */
 const struct asl_value *asl_value_template(const struct asl_slot *slot);

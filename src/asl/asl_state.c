@@ -49,21 +49,6 @@ asl_field_end(const struct asl_slot *slot)
     }
 }
 
-/** A path without functions: `$…`, `$$…` or `$name…`. */
-static const struct asl_value *
-plain_path(const struct asl_slot *slot, enum asl_wording wording)
-{
-    const struct asl_value *value = asl_value_expr(slot, wording);
-
-    if (value && value->expr && expr_kind(value->expr) == EXPR_INTRINSIC) {
-        asl_problem(slot->c, slot->place,
-                    "The field '%s' must be a path, it cannot call a function",
-                    slot->field->name);
-        return NULL;
-    }
-    return value;
-}
-
 static void
 io_path(const struct asl_slot *slot, bool *is_discarded)
 {
@@ -73,7 +58,7 @@ io_path(const struct asl_slot *slot, bool *is_discarded)
         *is_discarded = true;
         return;
     }
-    value = plain_path(slot, ASL_WORDING_JAYWAY);
+    value = asl_value_path(slot, ASL_WORDING_JAYWAY);
     if (value && !odk_str_is(value->text, "$")) {
         store(slot, value);
     }
@@ -355,13 +340,13 @@ asl_field_percentage(const struct asl_slot *slot)
 void
 asl_field_path(const struct asl_slot *slot)
 {
-    store(slot, plain_path(slot, ASL_WORDING_PARAMETER));
+    store(slot, asl_value_path(slot, ASL_WORDING_PARAMETER));
 }
 
 void
 asl_field_items_path(const struct asl_slot *slot)
 {
-    store(slot, plain_path(slot, ASL_WORDING_JAYWAY));
+    store(slot, asl_value_path(slot, ASL_WORDING_JAYWAY));
 }
 
 void
@@ -491,11 +476,34 @@ finish_task(const struct asl_slot *slot)
     }
 }
 
+/** A wait for a signal is told its name. */
+static void
+finish_signal(const struct asl_slot *slot)
+{
+    const char *key = slot->state->is_jsonata ? "Arguments" : "Parameters";
+    struct json_place at = {slot->draft->place, odk_str(key), 0};
+    json_t *arguments = json_get(slot->draft->json, key);
+
+    if (slot->state->is_jsonata && json_is_string(arguments)) {
+        return;
+    }
+    if (!json_get(arguments, "Name") && !json_get(arguments, "Name.$")) {
+        asl_problem(slot->c, &at,
+                    "odradek:wait-signal needs the name of the signal: "
+                    "\"%s\": {\"Name\": …}",
+                    key);
+    }
+}
+
 void
 asl_state_finish(const struct asl_slot *slot)
 {
     if (slot->state->type == ASL_TASK) {
         finish_task(slot);
+    }
+    if (slot->state->type == ASL_TASK &&
+        slot->state->resource.kind == ASL_RESOURCE_WAIT_SIGNAL) {
+        finish_signal(slot);
     }
     if (slot->state->type == ASL_MAP && !slot->state->is_distributed &&
         (slot->state->item_reader || slot->state->item_batcher ||

@@ -174,6 +174,20 @@ asl_value_expr(const struct asl_slot *slot, enum asl_wording wording)
     return NULL;
 }
 
+const struct asl_value *
+asl_value_path(const struct asl_slot *slot, enum asl_wording wording)
+{
+    const struct asl_value *value = asl_value_expr(slot, wording);
+
+    if (value && value->expr && expr_kind(value->expr) == EXPR_INTRINSIC) {
+        asl_problem(slot->c, slot->place,
+                    "The field '%s' must be a path, it cannot call a function",
+                    slot->field->name);
+        return NULL;
+    }
+    return value;
+}
+
 /** What a template's findings go to. */
 struct template_sink {
     const struct asl_slot *slot;

@@ -340,6 +340,23 @@ assign_cannot_set_states(void **state)
 }
 
 static void
+assigning_a_variable_of_an_outer_scope_is_a_warning(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_take(
+        fixture,
+        "{'StartAt':'A','States':{'A':{'Type':'Pass','Assign':{'v':1},"
+        "'Next':'P'},'P':{'Type':'Parallel','End':true,'Assign':{'w':3},"
+        "'Branches':[{'StartAt':'B','States':{'B':{'Type':'Pass','End':true,"
+        "'Assign':{'w':1,'v.$':'$.a'}}}},{'StartAt':'C','States':{'C':{"
+        "'Type':'Pass','End':true,'Assign':{'w':2}}}}]}}}");
+    assert_int_equal(fixture->problems.n, 1);
+    assert_true(fixture_has(fixture, "NOT_PORTABLE",
+                            "/States/P/Branches/0/States/B/Assign/v.$"));
+}
+
+static void
 an_intrinsic_is_parsed_when_published(void **state)
 {
     struct fixture *fixture = *state;
@@ -475,6 +492,7 @@ main(void)
         SUITE_TEST(a_heartbeat_is_shorter_than_the_time_out),
         SUITE_TEST(a_result_path_names_one_place),
         SUITE_TEST(assign_cannot_set_states),
+        SUITE_TEST(assigning_a_variable_of_an_outer_scope_is_a_warning),
         SUITE_TEST(an_intrinsic_is_parsed_when_published),
         SUITE_TEST(a_map_takes_either_its_new_or_its_old_fields),
         SUITE_TEST(the_fields_of_a_distributed_map_are_checked_and_kept),

@@ -28,8 +28,6 @@ a_resource_gives_queue_and_type(void **state)
     } cases[] = {
         {"odradek:pay:charge", ASL_RESOURCE_TASK, ASL_PATTERN_REQUEST_RESPONSE,
          "pay", "charge"},
-        {"odradek:wait-signal", ASL_RESOURCE_WAIT_SIGNAL,
-         ASL_PATTERN_REQUEST_RESPONSE, "", ""},
         {"arn:aws:states:eu-west-1:1:activity:build", ASL_RESOURCE_ACTIVITY,
          ASL_PATTERN_REQUEST_RESPONSE, "build", "build"},
         {"arn:aws:lambda:eu-west-1:1:function:f:$LATEST", ASL_RESOURCE_LAMBDA,
@@ -53,6 +51,12 @@ a_resource_gives_queue_and_type(void **state)
         assert_true(odk_str_is(out->queue, cases[i].queue));
         assert_true(odk_str_is(out->type, cases[i].type));
     }
+    assert_int_equal(
+        fixture_state(fixture,
+                      "'Type':'Task','Next':'T','Resource':"
+                      "'odradek:wait-signal','Parameters':{'Name':'a'}")
+            ->resource.kind,
+        ASL_RESOURCE_WAIT_SIGNAL);
     assert_true(odk_str_is(
         resource(fixture, "arn:aws:states:::lambda:invoke.waitForTaskToken")
             ->resource,
@@ -84,6 +88,19 @@ a_resource_that_names_nothing_is_refused(void **state)
     assert_int_equal(resource(fixture, "activity_arn")->kind,
                      ASL_RESOURCE_ACTIVITY);
     assert_int_equal(fixture->problems.n, 1);
+}
+
+static void
+a_wait_for_a_signal_has_a_name(void **state)
+{
+    struct fixture *fixture = *state;
+
+    fixture_refuses(fixture,
+                    "'Type':'Task','Next':'T','Resource':'odradek:wait-signal'",
+                    "/Parameters");
+    (void)fixture_state(
+        fixture, "'Type':'Task','Next':'T','Resource':'odradek:wait-signal',"
+                 "'Parameters':{'Name.$':'$.n'},'TimeoutSeconds':5");
 }
 
 static void
@@ -301,6 +318,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         SUITE_TEST(a_resource_gives_queue_and_type),
         SUITE_TEST(a_resource_that_names_nothing_is_refused),
+        SUITE_TEST(a_wait_for_a_signal_has_a_name),
         SUITE_TEST(a_retrier_has_the_defaults_of_the_language),
         SUITE_TEST(a_retry_delay_has_a_ceiling_and_jitter),
         SUITE_TEST(retry_values_are_held_to_their_ranges),
