@@ -257,10 +257,12 @@ int
 engine_load(struct odk_str state, const struct asl_machine *machine,
             struct engine **out, struct odk_err *err)
 {
+    struct odk_err why = {0};
+    json_t *saved = json_parse(state, &why);
+
     *out = NULL;
-    json_t *saved = json_parse(state, err);
     if (!saved) {
-        return odk_err_wrap(err, ODK_ECORRUPT, "stored state");
+        return odk_err_set(err, ODK_ECORRUPT, "stored state: %s", why.message);
     }
     struct engine *engine = engine_blank(machine);
     int rc = load_all(engine, saved, err);

@@ -211,7 +211,7 @@ interpreter_undo_delay(const void *data, struct odk_str name,
     for (size_t i = 0; undo && i < undo->n_retriers; i++) {
         const struct asl_retrier *retrier = &undo->retriers[i];
         if (asl_error_matches(retrier->errors, retrier->n_errors, error)) {
-            return attempt < retrier->max_attempts
+            return attempt <= retrier->max_attempts
                        ? asl_retry_delay(retrier, attempt, rand)
                        : -1;
         }
