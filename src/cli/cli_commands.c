@@ -1,7 +1,13 @@
 #include "cli/cli.h"
+#include "cli/cli_client.h"
 
 /* Every command: name, what follows, half a line, further sentences, examples.
  * docs/cli.md and `odradek help` come from here. */
+
+static const struct cli_flag asl_check_flags[] = {
+    {"express", NULL, "by the rules of an express workflow"},
+    {NULL, NULL, NULL},
+};
 
 static const struct cli_flag asl_eval_flags[] = {
     {"jsonl", NULL, "one request a line, one answer a line"},
@@ -39,6 +45,64 @@ static const struct cli_flag definition_publish_flags[] = {
     {"name", "NAME", "name of the definition; default: the file's name"},
     {"create-queues", NULL,
      "make the topics of its task queues where they lack"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag binding_publish_flags[] = {
+    {"from-start", NULL,
+     "a first version begins at the logs' start, not at their end"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag binding_reset_flags[] = {
+    {"from-start", NULL, "begin at the logs' start, not at their end"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag start_flags[] = {
+    {"id", "ID", "the workflow's id; default: a new UUID"},
+    {"input", "JSON|@FILE|-", "input of the run ({})"},
+    {"version", "N", "of the definition, instead of the newest"},
+    {"reuse", "POLICY",
+     "the id has a closed run: allow, allow-failed-only or reject (allow)"},
+    {"conflict", "POLICY",
+     "the id has an open run: fail, use-existing or terminate-existing (fail)"},
+    {"timeout", "DURATION", "the run is TIMED_OUT after it"},
+    {"request-id", "ID", "a repeat under it gets the same answer"},
+    {"wait", NULL, "until the run has ended; prints its output"},
+    {"wait-timeout", "DURATION",
+     "wait for the answer no longer (30s; with --wait: for ever)"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag signal_flags[] = {
+    {"payload", "JSON|@FILE|-", "what the waiting state gets (null)"},
+    {"run", "RUN", "this run instead of the current one"},
+    {"request-id", "ID", "a repeat under it gets the same answer"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag end_flags[] = {
+    {"reason", "TEXT", "why, for the history"},
+    {"run", "RUN", "this run instead of the current one"},
+    {"request-id", "ID", "a repeat under it gets the same answer"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag saga_flags[] = {
+    {"entry", "N", "this entry only; default: every stuck one"},
+    {"reason", "TEXT", "why, for the history"},
+    {"run", "RUN", "this run instead of the current one"},
+    {"request-id", "ID", "a repeat under it gets the same answer"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag saga_complete_flags[] = {
+    {"entry", "N", "this entry only; default: every stuck one"},
+    {"result", "JSON|@FILE|-", "what came of it (null)"},
+    {"reason", "TEXT", "why, for the history"},
+    {"run", "RUN", "this run instead of the current one"},
+    {"request-id", "ID", "a repeat under it gets the same answer"},
     {NULL, NULL, NULL},
 };
 
@@ -89,6 +153,51 @@ static const struct cli_command commands[] = {
      NULL, 0, 1, cli_definition_list},
     {"definition show", "NAME", "print a definition as it was published", NULL,
      NULL, definition_show_flags, 1, 1, cli_definition_show},
+    {"binding publish", "FILE|-", "turn events of a topic into workflows",
+     "Publishes the next version of the binding's rules. It holds from the "
+     "end that each log has now; earlier records keep the version before.",
+     "  odradek binding publish orders.binding.json\n", binding_publish_flags,
+     1, 1, cli_binding_publish},
+    {"binding list", "", "list published bindings", NULL, NULL, NULL, 0, 0,
+     cli_binding_list},
+    {"binding show", "NAME", "print a binding's rules as published", NULL, NULL,
+     definition_show_flags, 1, 1, cli_binding_show},
+    {"binding reset", "NAME", "start a quarantined binding again",
+     "Begins a new life (incarnation) at the end of each log: records between "
+     "where it stopped and that end are not read.",
+     NULL, binding_reset_flags, 1, 1, cli_binding_reset},
+    {"start", "DEFINITION", "start a workflow",
+     "Says the run once the start took effect. With --wait: prints the output "
+     "and ends with 0 if the run succeeded, 1 if not.",
+     "  odradek start order --id order-7 --input '{\"total\": 12}' --wait\n"
+     "  odradek start order --id order-7 --input @order.json --reuse reject\n",
+     start_flags, 1, 1, cli_start},
+    {"signal", "ID NAME", "hand a payload to a workflow",
+     "Kept until a state waits for its name; the oldest is taken first.",
+     "  odradek signal order-7 approval --payload '{\"approved\": true}'\n",
+     signal_flags, 2, 2, cli_signal},
+    {"cancel", "ID", "ask a workflow to stop",
+     "Open tasks are cancelled; the run ends ABORTED, after its compensation "
+     "where the definition lists that.",
+     NULL, end_flags, 1, 1, cli_cancel},
+    {"terminate", "ID", "end a workflow at once",
+     "Nothing is compensated; the history says what was left.", NULL, end_flags,
+     1, 1, cli_terminate},
+    {"saga retry", "ID", "run a stuck compensation again", NULL, NULL,
+     saga_flags, 1, 1, cli_saga_retry},
+    {"saga skip", "ID", "leave a stuck compensation undone, on record",
+     "Needs --reason.", NULL, saga_flags, 1, 1, cli_saga_skip},
+    {"saga complete", "ID", "record a compensation that was done by hand", NULL,
+     NULL, saga_complete_flags, 1, 1, cli_saga_complete},
+    {"asl check", "FILE...", "check definitions without publishing them",
+     "Every problem with its line, column, JSON pointer and sentence. Exit "
+     "code 1 when one has errors.",
+     NULL, asl_check_flags, 1, CLI_ARGS_MAX, cli_asl_check},
+    {"asl eval", "", "evaluate a workflow on virtual time",
+     "Reads a request {id, definition, input, tasks} from standard input and "
+     "answers {id, status, output, history}: waits take no time, tasks end "
+     "as the request says.",
+     NULL, asl_eval_flags, 0, 0, cli_asl_eval},
     {"config", "", "show the options in effect",
      "Each option with its value and where that was set. Secrets are masked.",
      NULL, NULL, 0, 0, cli_config},
@@ -101,7 +210,6 @@ static const struct cli_command commands[] = {
 const struct cli_command *
 cli_commands(size_t *n)
 {
-    (void)asl_eval_flags;
     *n = ODK_ARRAY_LEN(commands);
     return commands;
 }
