@@ -14,7 +14,7 @@ function(odk_dependency name module)
     add_library(ODK::${name} ALIAS PkgConfig::ODK_${name})
 endfunction()
 
-odk_dependency(jansson "jansson>=2.13")
+odk_dependency(jansson "jansson>=2.14")
 odk_dependency(avro "avro-c>=1.10")
 odk_dependency(pq "libpq>=14")
 odk_dependency(crypto "libcrypto>=3")

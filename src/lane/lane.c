@@ -229,6 +229,26 @@ lane_poll_aside(struct lane *lane, const struct bus_batch *polled)
     }
 }
 
+int
+lane_poll_once(struct lane *lane, odk_dur_ms *idle_ms, struct odk_err *err)
+{
+    struct bus_batch polled = {0};
+    int rc = bus_poll(&lane->bus, LANE_POLL_MS, &polled, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (polled.n_acks == 0) {
+        *idle_ms += LANE_POLL_MS;
+    }
+    lane_poll_aside(lane, &polled);
+    if (polled.is_producer_fatal) {
+        return odk_err_set(err, ODK_EFATAL,
+                           "the producer was given up by the broker");
+    }
+    return 0;
+}
+
 static bool
 is_drained(const struct lane *lane)
 {
@@ -247,17 +267,13 @@ is_drained(const struct lane *lane)
 static void
 drain(struct lane *lane)
 {
-    odk_dur_ms give_up_at = lane_monotonic(lane) + lane->options.drain_ms_max;
+    odk_dur_ms idle_ms = 0;
     struct odk_err err = {0};
     int rc = 0;
 
     while (rc == 0 && !lane->is_producer_down && !is_drained(lane) &&
-           lane_monotonic(lane) < give_up_at) {
-        struct bus_batch polled = {0};
-        rc = bus_poll(&lane->bus, 50, &polled, &err);
-        if (rc == 0) {
-            lane_poll_aside(lane, &polled);
-        }
+           idle_ms < lane->options.drain_ms_max) {
+        rc = lane_poll_once(lane, &idle_ms, &err);
     }
     if (!lane->is_store_down) {
         rc = lane_flush_published(lane, &err);

@@ -115,25 +115,6 @@ lane_acks(struct lane *lane, const struct bus_batch *polled)
     }
 }
 
-/* Messages that arrive while the producer is full are dropped here and fetched
- * again: rewinds the shard. */
-static int
-wait_for_room(struct lane *lane, struct odk_err *err)
-{
-    struct bus_batch polled = {0};
-    int rc = bus_poll(&lane->bus, 100, &polled, err);
-
-    if (rc != 0) {
-        return rc;
-    }
-    lane_poll_aside(lane, &polled);
-    if (polled.is_producer_fatal) {
-        return odk_err_set(err, ODK_EFATAL,
-                           "the producer was given up by the broker");
-    }
-    return 0;
-}
-
 static size_t
 unpack_headers(struct odk_str packed, struct bus_header *out, size_t max)
 {
@@ -158,13 +139,13 @@ lane_send(struct lane *lane, int32_t shard, const struct store_output *output,
                                 .key = output->key,
                                 .value = output->value,
                                 .headers = headers};
-    odk_dur_ms give_up_at = lane_monotonic(lane) + SEND_WAIT_MS;
+    odk_dur_ms idle_ms = 0;
 
     record.n_headers =
         unpack_headers(output->headers, headers, ODK_ARRAY_LEN(headers));
     int rc = bus_send(&lane->bus, &record, err);
-    while (rc == ODK_EAGAIN && lane_monotonic(lane) < give_up_at) {
-        rc = wait_for_room(lane, err);
+    while (rc == ODK_EAGAIN && idle_ms < SEND_WAIT_MS) {
+        rc = lane_poll_once(lane, &idle_ms, err);
         if (rc == 0) {
             rc = bus_send(&lane->bus, &record, err);
         }

@@ -465,6 +465,11 @@ struct odk_str lane_keep(struct lane *lane, struct odk_str s);
 /** Takes acks and assignments of a poll inside a tick; its records are dropped
  * and fetched again. */
 void lane_poll_aside(struct lane *lane, const struct bus_batch *polled);
+#define LANE_POLL_MS 50
+/** Polls aside, at most LANE_POLL_MS; a poll without acks adds that to
+ * *idle_ms. ODK_EFATAL: no producer. */
+int lane_poll_once(struct lane *lane, odk_dur_ms *idle_ms,
+                   struct odk_err *err) ODK_MUST_USE;
 /** After a failed call to the store: reconnects (later) and drops every shard.
  */
 void lane_store_failed(struct lane *lane, const struct odk_err *err);

@@ -282,17 +282,15 @@ fail_over(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
         marker.partition = shard->id % partitions;
         rc = lane_send(lane, shard->id, &marker, err);
     }
-    odk_dur_ms give_up_at = lane_monotonic(lane) + lane->options.drain_ms_max;
+    odk_dur_ms idle_ms = 0;
     while (rc == 0 && again.seq_max < floor) {
-        if (lane_monotonic(lane) > give_up_at) {
+        if (idle_ms > lane->options.drain_ms_max) {
             return odk_err_set(
                 err, ODK_EAGAIN,
                 "no acknowledgement of the marker after a fail-over");
         }
-        struct bus_batch polled = {0};
-        rc = bus_poll(&lane->bus, 20, &polled, err);
+        rc = lane_poll_once(lane, &idle_ms, err);
         if (rc == 0) {
-            lane_poll_aside(lane, &polled);
             rc = bus_scan(&lane->bus, marker.topic, marker.partition, shard->id,
                           scan->offset_next, &again, err);
         }

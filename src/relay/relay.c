@@ -8,8 +8,10 @@
 /* Unacknowledged records of a partition; then it is paused. */
 #define IN_FLIGHT_MAX 10000u
 #define COMMIT_MS     500
-#define DRAIN_MS      5000
-#define VERSIONS_MAX  8
+#define DRAIN_POLLS   100
+#define DRAIN_POLL_MS 50
+/* Versions of one incarnation whose events may still be unread. */
+#define VERSIONS_MAX 64
 
 /** One record read and not yet acknowledged as a whole. */
 struct flight {
@@ -222,44 +224,62 @@ version_start(const struct loaded *version, int32_t partition)
                                                  : 0;
 }
 
+/* Loads the version before the oldest loaded one. 1: this incarnation has none
+ * before. */
+static int
+version_before(struct relay *relay, struct odk_err *err)
+{
+    const struct relay_registry *registry = &relay->options.registry;
+    const struct loaded *oldest = &relay->versions[relay->n_versions - 1];
+    struct relay_version before = {0};
+
+    if (oldest->version <= 1 || relay->n_versions == VERSIONS_MAX) {
+        return 1;
+    }
+    int rc =
+        registry->read(registry->ctx, relay->options.name, relay->options.topic,
+                       oldest->version - 1, &relay->arena, &before, err);
+    if (rc == ODK_ENOTFOUND ||
+        (rc == 0 && before.incarnation != relay->incarnation)) {
+        return 1;
+    }
+    return rc ? rc : version_add(relay, relay->n_versions, &before, err);
+}
+
 /* The version that an offset belongs to; NULL: below the oldest one, not the
  * binding's business. */
 static int
 version_of(struct relay *relay, int32_t partition, int64_t offset,
            const struct loaded **out, struct odk_err *err)
 {
-    const struct relay_registry *registry = &relay->options.registry;
     size_t i = 0;
+    int rc = 0;
 
     *out = NULL;
-    for (;;) {
+    while (rc == 0) {
         for (; i < relay->n_versions; i++) {
             if (offset >= version_start(&relay->versions[i], partition)) {
                 *out = &relay->versions[i];
                 return 0;
             }
         }
-        const struct loaded *oldest =
-            relay->n_versions ? &relay->versions[relay->n_versions - 1] : NULL;
-        struct relay_version before = {0};
-        if (!oldest || oldest->version <= 1 ||
-            relay->n_versions == VERSIONS_MAX) {
-            return 0;
-        }
-        int rc = registry->read(registry->ctx, relay->options.name,
-                                relay->options.topic, oldest->version - 1,
-                                &relay->arena, &before, err);
-        if (rc == ODK_ENOTFOUND ||
-            (rc == 0 && before.incarnation != relay->incarnation)) {
-            return 0;
-        }
-        if (rc == 0) {
-            rc = version_add(relay, relay->n_versions, &before, err);
-        }
-        if (rc != 0) {
-            return rc;
-        }
+        rc = version_before(relay, err);
     }
+    return rc < 0 ? rc : 0;
+}
+
+/* Where the binding's first version of this incarnation begins. */
+static int
+first_start(struct relay *relay, int32_t partition, int64_t *out,
+            struct odk_err *err)
+{
+    int rc = 0;
+
+    while (rc == 0) {
+        rc = version_before(relay, err);
+    }
+    *out = version_start(&relay->versions[relay->n_versions - 1], partition);
+    return rc < 0 ? rc : 0;
 }
 
 /* ---- partitions
@@ -342,12 +362,14 @@ partition_begin(struct relay *relay, struct relay_partition *partition,
         return rc;
     }
     if (offset < 0 || !is_ours) {
-        offset = version_start(&relay->versions[relay->n_versions - 1],
-                               partition->id);
-        offset = offset < start &&
-                         (size_t)partition->id >= relay->versions[0].n_starts
-                     ? start
-                     : offset;
+        rc = first_start(relay, partition->id, &offset, err);
+        /* A partition that came after the binding begins where its log does. */
+        bool is_newer = (size_t)partition->id >=
+                        relay->versions[relay->n_versions - 1].n_starts;
+        offset = is_newer ? start : offset;
+    }
+    if (rc != 0) {
+        return rc;
     }
     if (offset < start || offset > end) {
         char reason[200];
@@ -511,27 +533,35 @@ commit(struct relay *relay)
  * ---------------------------------------------------------------------------------------
  */
 
+static bool
+is_drained(struct relay *relay)
+{
+    bool is_empty = true;
+
+    for (struct relay_partition *partition = relay->partitions; partition;
+         partition = partition->next) {
+        flights_land(partition);
+        is_empty &= partition->n_flights == 0;
+    }
+    return is_empty;
+}
+
+/* Waits for acknowledgements, at most DRAIN_POLLS polls that bring nothing. */
 static void
 drain(struct relay *relay)
 {
-    odk_dur_ms give_up_at = now_of(relay) + DRAIN_MS;
-    bool is_drained = false;
+    int n_idle = 0;
 
-    while (!is_drained && now_of(relay) < give_up_at &&
+    while (!is_drained(relay) && n_idle < DRAIN_POLLS &&
            !relay->is_producer_down) {
         struct bus_batch polled = {0};
-        is_drained = true;
-        for (struct relay_partition *partition = relay->partitions; partition;
-             partition = partition->next) {
-            flights_land(partition);
-            is_drained &= partition->n_flights == 0;
-        }
-        if (is_drained || bus_poll(&relay->bus, 50, &polled, NULL) != 0) {
+        if (bus_poll(&relay->bus, DRAIN_POLL_MS, &polled, NULL) != 0) {
             break;
         }
         for (size_t i = 0; i < polled.n_acks; i++) {
             take_ack(relay, &polled.acks[i]);
         }
+        n_idle += polled.n_acks == 0;
     }
     commit(relay);
 }

@@ -1,0 +1,359 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bus/bus_mem.h"
+#include "relay/relay.h"
+
+#define TOPIC    "shop.orders"
+#define COMMANDS "odradek.commands"
+#define LETTERS  "odradek.deadletter"
+
+static const char *const topics[] = {TOPIC};
+
+struct fixture {
+    struct bus_mem_broker *broker;
+    struct codec *codec;
+    struct bus bus;
+    struct relay *relay;
+    odk_dur_ms now;
+    const char *rules[3]; /**< version 1, 2, … */
+    int64_t starts[3][2];
+    int32_t newest;
+    int32_t incarnation;
+    bool is_quarantined;
+    struct odk_arena arena;
+};
+
+static odk_dur_ms
+monotonic(void *ctx)
+{
+    return ((struct fixture *)ctx)->now;
+}
+
+static int
+registry_read(void *ctx, struct odk_str name, struct odk_str topic,
+              int32_t version, struct odk_arena *arena,
+              struct relay_version *out, struct odk_err *err)
+{
+    struct fixture *f = ctx;
+
+    (void)name;
+    (void)topic;
+    (void)arena;
+    if (version > f->newest) {
+        return odk_err_set(err, ODK_ENOTFOUND, "no version %d", version);
+    }
+    version = version ? version : f->newest;
+    *out = (struct relay_version){.version = version,
+                                  .incarnation = f->incarnation,
+                                  .rules = odk_str(f->rules[version - 1]),
+                                  .is_quarantined = f->is_quarantined,
+                                  .starts = f->starts[version - 1],
+                                  .n_starts = 2};
+    return 0;
+}
+
+static int
+registry_quarantine(void *ctx, struct odk_str name, struct odk_str reason,
+                    struct odk_err *err)
+{
+    (void)name;
+    (void)reason;
+    (void)err;
+    ((struct fixture *)ctx)->is_quarantined = true;
+    return 0;
+}
+
+static void
+open_relay(struct fixture *f)
+{
+    struct bus_mem_options options = {
+        .group_id = "g", .topics = topics, .n_topics = 1};
+
+    assert_int_equal(bus_mem_open(f->broker, &options, &f->bus, NULL), 0);
+    f->relay = relay_new(&(struct relay_options){
+        .bus = f->bus,
+        .codec = f->codec,
+        .registry = {registry_read, registry_quarantine, f},
+        .monotonic = monotonic,
+        .clock_ctx = f,
+        .name = ODK_STR("orders"),
+        .topic = ODK_STR(TOPIC),
+        .partitions = 4});
+}
+
+static void
+settle(struct fixture *f)
+{
+    for (int i = 0; i < 20; i++) {
+        f->now += 300;
+        (void)relay_tick(f->relay, 0);
+    }
+}
+
+static int
+setup(void **state)
+{
+    static struct fixture fixture;
+    struct fixture *f = &fixture;
+
+    *f = (struct fixture){.newest = 1, .incarnation = 1, .now = 1};
+    f->rules[0] = "{\"name\":\"orders\",\"rules\":[{\"topic\":\"shop.orders\","
+                  "\"workflow_id\":\"$.id\","
+                  "\"action\":\"start\",\"definition\":\"order\"}]}";
+    f->rules[1] = "{\"name\":\"orders\",\"rules\":[{\"topic\":\"shop.orders\","
+                  "\"workflow_id\":\"$.id\","
+                  "\"action\":\"start\",\"definition\":\"order-two\"}]}";
+    f->broker = bus_mem_broker_new();
+    f->codec = codec_new(NULL);
+    odk_arena_init(&f->arena, 0);
+    assert_int_equal(
+        bus_mem_topic_create(f->broker, ODK_STR(TOPIC), 2, 0, NULL), 0);
+    assert_int_equal(
+        bus_mem_topic_create(f->broker, ODK_STR(COMMANDS), 4, 0, NULL), 0);
+    assert_int_equal(
+        bus_mem_topic_create(f->broker, ODK_STR(LETTERS), 1, 0, NULL), 0);
+    *state = f;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    if (f->relay) {
+        relay_close(f->relay);
+    }
+    bus_mem_broker_free(f->broker);
+    codec_free(f->codec);
+    odk_arena_release(&f->arena);
+    return 0;
+}
+
+static void
+publish(struct fixture *f, int32_t partition, const char *value)
+{
+    struct bus_record record = {.shard = -1,
+                                .topic = ODK_STR(TOPIC),
+                                .partition = partition,
+                                .value = odk_str(value)};
+
+    assert_true(bus_mem_append(f->broker, &record) >= 0);
+}
+
+/* Commands on all partitions; number index is decoded into *out. */
+static size_t
+commands(struct fixture *f, size_t index, struct codec_record *out)
+{
+    size_t n = 0;
+
+    for (int32_t partition = 0; partition < 4; partition++) {
+        struct bus_message message;
+        int64_t offset = 0;
+        while (bus_mem_read(f->broker, ODK_STR(COMMANDS), partition, offset,
+                            &message)) {
+            offset = message.offset + 1;
+            if (n++ == index && out) {
+                assert_int_equal(
+                    codec_decode(f->codec, message.value, &f->arena, out, NULL),
+                    0);
+                assert_int_equal(odk_partition(message.key, 4), partition);
+            }
+        }
+    }
+    return n;
+}
+
+static void
+an_event_is_forwarded_with_its_source_and_number(void **state)
+{
+    struct fixture *f = *state;
+    struct codec_record record;
+
+    open_relay(f);
+    publish(f, 1, "{\"id\":\"o-0\"}");
+    publish(f, 1, "{\"id\":\"o-1\"}");
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 2);
+    for (size_t i = 0; i < 2; i++) {
+        (void)commands(f, i, &record);
+        assert_int_equal(record.kind, CODEC_START_WORKFLOW);
+        assert_true(odk_str_is(record.start_workflow.source.name,
+                               "binding/orders/1/shop.orders/1"));
+        assert_int_equal(
+            record.start_workflow.source.seq,
+            odk_str_is(record.start_workflow.workflow_id, "o-0") ? 0 : 1);
+    }
+}
+
+static void
+a_bad_event_is_a_dead_letter_with_its_bytes_and_the_next_goes_on(void **state)
+{
+    struct fixture *f = *state;
+    struct bus_message message;
+
+    open_relay(f);
+    publish(f, 0, "no json");
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 1);
+    assert_true(bus_mem_read(f->broker, ODK_STR(LETTERS), 0, 0, &message));
+    assert_true(odk_str_is(message.value, "no json"));
+    assert_int_equal(relay_stats(f->relay)->dead_letters, 1);
+}
+
+static void
+events_before_the_bindings_start_are_not_its_business(void **state)
+{
+    struct fixture *f = *state;
+
+    publish(f, 0, "{\"id\":\"old\"}");
+    publish(f, 0, "{\"id\":\"new\"}");
+    f->starts[0][0] = 1;
+    open_relay(f);
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 1);
+}
+
+static void
+a_new_version_applies_from_its_start_on(void **state)
+{
+    struct fixture *f = *state;
+    struct codec_record record;
+    size_t old = 0;
+
+    publish(f, 0, "{\"id\":\"a\"}");
+    publish(f, 0, "{\"id\":\"b\"}");
+    publish(f, 0, "{\"id\":\"c\"}");
+    f->newest = 2;
+    f->starts[1][0] = 2;
+    open_relay(f);
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 3);
+    for (size_t i = 0; i < 3; i++) {
+        (void)commands(f, i, &record);
+        bool is_third = odk_str_is(record.start_workflow.workflow_id, "c");
+        assert_true(odk_str_is(record.start_workflow.definition,
+                               is_third ? "order-two" : "order"));
+        old += !is_third;
+    }
+    assert_int_equal(old, 2);
+}
+
+static void
+a_killed_relay_forwards_again_under_the_same_numbers(void **state)
+{
+    struct fixture *f = *state;
+    struct codec_record first;
+    struct codec_record second;
+
+    open_relay(f);
+    bus_mem_hold_acks(&f->bus, true);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 1);
+    relay_close(f->relay);
+    open_relay(f);
+    settle(f);
+    assert_int_equal(commands(f, 0, &first), 2);
+    (void)commands(f, 1, &second);
+    assert_int_equal(first.start_workflow.source.seq,
+                     second.start_workflow.source.seq);
+    assert_true(odk_str_eq(first.start_workflow.source.name,
+                           second.start_workflow.source.name));
+}
+
+static void
+what_was_acknowledged_is_not_forwarded_again(void **state)
+{
+    struct fixture *f = *state;
+
+    open_relay(f);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    relay_close(f->relay);
+    open_relay(f);
+    publish(f, 0, "{\"id\":\"o-2\"}");
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 2);
+}
+
+static void
+a_new_producer_forwards_what_was_not_acknowledged(void **state)
+{
+    struct fixture *f = *state;
+
+    open_relay(f);
+    settle(f);
+    bus_mem_hold_sends(&f->bus, true);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 0);
+    bus_mem_producer_fatal(&f->bus);
+    bus_mem_hold_sends(&f->bus, false);
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 1);
+}
+
+static void
+a_topic_that_was_made_anew_quarantines_the_binding(void **state)
+{
+    struct fixture *f = *state;
+
+    open_relay(f);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    publish(f, 0, "{\"id\":\"o-2\"}");
+    settle(f);
+    relay_close(f->relay);
+    bus_mem_truncate_tail(f->broker, ODK_STR(TOPIC), 0, 0);
+    open_relay(f);
+    settle(f);
+    assert_true(f->is_quarantined);
+    publish(f, 0, "{\"id\":\"o-3\"}");
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 2);
+}
+
+static void
+ten_thousand_events_pass_with_bounded_flights(void **state)
+{
+    struct fixture *f = *state;
+    char value[32];
+
+    open_relay(f);
+    for (int i = 0; i < 25000; i++) {
+        (void)snprintf(value, sizeof(value), "{\"id\":%d}", i);
+        publish(f, 0, value);
+    }
+    for (int i = 0; i < 10; i++) {
+        settle(f);
+    }
+    assert_int_equal(commands(f, 0, NULL), 25000);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(an_event_is_forwarded_with_its_source_and_number),
+        TEST(a_bad_event_is_a_dead_letter_with_its_bytes_and_the_next_goes_on),
+        TEST(events_before_the_bindings_start_are_not_its_business),
+        TEST(a_new_version_applies_from_its_start_on),
+        TEST(a_killed_relay_forwards_again_under_the_same_numbers),
+        TEST(what_was_acknowledged_is_not_forwarded_again),
+        TEST(a_new_producer_forwards_what_was_not_acknowledged),
+        TEST(a_topic_that_was_made_anew_quarantines_the_binding),
+        TEST(ten_thousand_events_pass_with_bounded_flights),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
