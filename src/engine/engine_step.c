@@ -501,10 +501,6 @@ check_fold(const struct engine *engine, struct odk_str entries)
         odk_assert(rc == 0);
     }
     engine_save(again, &folded);
-    if (!odk_str_eq(odk_buf_str(&live), odk_buf_str(&folded))) {
-        (void)fprintf(stderr, "live   %s\nfolded %s\nentries %.*s\n", live.ptr,
-                      folded.ptr, ODK_STR_ARG(entries));
-    }
     odk_assert(odk_str_eq(odk_buf_str(&live), odk_buf_str(&folded)));
     engine_free(again);
     odk_buf_release(&live);
