@@ -3,10 +3,25 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "jsonata/jsonata_eval.h"
 
 #define SLOTS_CAP_FIRST 4u
 /* Slots times steps that one expression may make the compiler walk. */
 #define SLOTS_MAX 256u
+
+struct jv
+jn_type_name(const struct jn *node)
+{
+    static const char *const names[JN_TYPES] = {
+        "(end)",  "operator",  "name",  "variable",  "string",
+        "number", "value",     "regex", "wildcard",  "descendant",
+        "parent", "binary",    "unary", "function",  "partial",
+        "lambda", "condition", "block", "transform", "path",
+        "sort",   "bind",      "apply", "filter",    "index",
+        "term",   "group"};
+
+    return jv_cstr(names[node->type]);
+}
 
 void
 jn_seek(struct jp *jp, struct jn *node, struct jn_slot *slot)
@@ -83,7 +98,7 @@ jn_seek_parent( // NOLINT(misc-no-recursion)
         return;
     }
     default:
-        (void)jp_fail(jp, "S0217", node->position, jv_undefined(),
+        (void)jp_fail(jp, "S0217", node->position, jn_type_name(node),
                       jv_undefined());
     }
 }

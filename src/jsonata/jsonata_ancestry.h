@@ -3,6 +3,8 @@
 
 #include "jsonata/jsonata_node.h"
 
+/** What the reference calls the kind of node, for errors. */
+struct jv jn_type_name(const struct jn *node);
 /** node seeks slot too. */
 void jn_seek(struct jp *jp, struct jn *node, struct jn_slot *slot);
 /** node seeks what value, which is part of it, could not find. */

@@ -86,7 +86,7 @@ call_transform(struct jx *ctx,
 /* One call, which may end in a thunk. */
 static struct jv
 apply_once( // NOLINT(misc-no-recursion)
-    struct jx *ctx, struct jv func, const struct jv *args, uint32_t n,
+    struct jx *ctx, struct jv func, struct jv *args, uint32_t n,
     struct jv input)
 {
     struct jv local[JX_ARGS_MIN] = {{.type = JV_UNDEFINED}};
@@ -100,7 +100,7 @@ apply_once( // NOLINT(misc-no-recursion)
         call.input = jv_null();
     }
     if (n) {
-        call.args = n < JX_ARGS_MIN ? local : (struct jv *)(uintptr_t)args;
+        call.args = n < JX_ARGS_MIN ? local : args;
         memmove(call.args, args, n * sizeof(*args));
     } else {
         call.args = local;
@@ -146,6 +146,8 @@ force( // NOLINT(misc-no-recursion)
     }
     struct jv result = apply_once(ctx, func, args, list->n, input);
     if (!jx_ok(ctx)) {
+        ctx->fault.position =
+            func.type == JV_FUNC ? call->lhs->position : ctx->fault.position;
         jx_fault_where(ctx, call->lhs->position,
                        call->lhs->type == JN_VARIABLE ? call->lhs->value
                                                       : jv_undefined());
@@ -153,10 +155,11 @@ force( // NOLINT(misc-no-recursion)
     return result;
 }
 
-struct jv
-jx_apply( // NOLINT(misc-no-recursion)
-    struct jx *ctx, struct jv func, const struct jv *args, uint32_t n,
-    struct jv input)
+/* A call at a position (0 = unknown), which an error of it is blamed on. */
+static struct jv
+apply_at( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv func, const struct jx_call *call,
+    uint32_t position)
 {
     if (ctx->calls >= ctx->depth_max) {
         return jx_fail_limit(ctx, "Stack overflow error: Check for "
@@ -164,12 +167,26 @@ jx_apply( // NOLINT(misc-no-recursion)
                                   "Consider rewriting as tail-recursive.");
     }
     ctx->calls++;
-    struct jv result = apply_once(ctx, func, args, n, input);
+    struct jv result = apply_once(ctx, func, call->args, call->n, call->input);
+    if (!jx_ok(ctx) && position && func.type == JV_FUNC && !func.is_wrapped) {
+        ctx->fault.position = position;
+    }
     while (jx_ok(ctx) && result.type == JV_FUNC && result.u.func->is_thunk) {
-        result = force(ctx, result.u.func, input);
+        result = force(ctx, result.u.func,
+                       func.is_wrapped ? jv_null() : call->input);
     }
     ctx->calls--;
     return jx_ok(ctx) ? result : jv_undefined();
+}
+
+struct jv
+jx_apply( // NOLINT(misc-no-recursion)
+    struct jx *ctx, struct jv func, struct jv *args, uint32_t n,
+    struct jv input)
+{
+    struct jx_call call = {.args = args, .n = n, .input = input};
+
+    return apply_at(ctx, func, &call, 0);
 }
 
 /* What an error calls the function that a node calls. */
@@ -179,9 +196,7 @@ procedure_name(const struct jn *procedure)
     if (procedure->type == JN_PATH) {
         procedure = procedure->items.items[0];
     }
-    return procedure->type == JN_NAME || procedure->type == JN_VARIABLE
-               ? procedure->value
-               : jv_undefined();
+    return procedure->type <= JN_VALUE ? procedure->value : jv_undefined();
 }
 
 /* Whether what is called is a name that would be a function with a $. */
@@ -230,12 +245,9 @@ call_node(struct jx *ctx, const struct jn *node,
     if (!jx_ok(ctx)) {
         return jv_undefined();
     }
-    struct jv result = jx_apply(ctx, func, args, n, input);
+    struct jx_call call = {.args = args, .n = n, .input = input};
+    struct jv result = apply_at(ctx, func, &call, node->position);
     if (!jx_ok(ctx)) {
-        if (func.type == JV_FUNC && !func.is_wrapped) {
-            /* The reference blames the outermost call. */
-            ctx->fault.position = node->position;
-        }
         jx_fault_where(ctx, node->position, procedure_name(node->lhs));
     }
     return result;

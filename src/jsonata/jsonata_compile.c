@@ -2,6 +2,7 @@
 
 #include "base/base.h"
 #include "jsonata/jsonata.h"
+#include "jsonata/jsonata_ancestry.h"
 #include "jsonata/jsonata_eval.h"
 #include "jsonata/jsonata_node.h"
 
@@ -158,8 +159,8 @@ compile(struct jp *jp)
     }
     struct jn *root = program->root;
     if (root->type == JN_PARENT || root->seeking.is_set) {
-        (void)jp_fail(jp, "S0217", root->position, jv_undefined(),
-                      jv_undefined());
+        (void)jp_fail(jp, "S0217", root->type == JN_PARENT ? 0 : root->position,
+                      jn_type_name(root), jv_undefined());
         return ODK_ESYNTAX;
     }
     program->reads_input = jn_reads_input(root);

@@ -75,12 +75,12 @@ jv_clone(struct jx *ctx, struct jv v) /* NOLINT(misc-no-recursion) */
     return out;
 }
 
+/* JSON has no infinity and no NaN: as JSON.stringify, it gets null. */
 static json_t *
-number_to_json(struct jx *ctx, double n)
+number_to_json(double n)
 {
     if (!isfinite(n)) {
-        (void)jx_fail_value(ctx, "D1001", jv_number(n));
-        return NULL;
+        return json_null();
     }
     if (n == floor(n) && fabs(n) <= EXACT_MAX) {
         return json_integer((json_int_t)n);
@@ -161,7 +161,7 @@ to_json(struct jx *ctx, struct jv v) /* NOLINT(misc-no-recursion) */
     case JV_BOOL:
         return json_boolean(v.u.boolean);
     case JV_NUMBER:
-        return number_to_json(ctx, v.u.number);
+        return number_to_json(v.u.number);
     case JV_STRING:
         return string_to_json(ctx, jv_text(v));
     case JV_ARRAY:

@@ -185,9 +185,10 @@ struct jv jx_eval_lambda(struct jx *ctx, const struct jn *node, struct jv input,
                          struct jx_frame *env);
 struct jv jx_eval_apply(struct jx *ctx, const struct jn *node, struct jv input,
                         struct jx_frame *env);
-/** Calls func with the arguments, following tail calls. */
-struct jv jx_apply(struct jx *ctx, struct jv func, const struct jv *args,
-                   uint32_t n, struct jv input);
+/** Calls func with the arguments, following tail calls; args has JX_ARGS_MIN
+ * at least. */
+struct jv jx_apply(struct jx *ctx, struct jv func, struct jv *args, uint32_t n,
+                   struct jv input);
 /** Parameters that a function takes, for higher-order functions. */
 uint32_t jx_arity(struct jv func);
 /* jsonata_transform.c */

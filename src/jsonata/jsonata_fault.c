@@ -326,9 +326,9 @@ jx_fault_export(const struct jx_fault *fault, struct odk_str text,
     *err = (struct jsonata_error){.position = 0};
     (void)memccpy(err->code, fault->code, '\0', sizeof(err->code));
     err->position = jx_units(jx_str_slice(text, 0, fault->position));
-    if (fault->token.type == JV_STRING) {
+    if (!jv_is_undefined(fault->token)) {
         struct sentence token = {err->token, sizeof(err->token), 0};
-        put(&token, jv_text(fault->token));
+        put_part(&token, fault->token, true);
     }
     struct sentence s = {err->message, sizeof(err->message), 0};
     if (fault->message.ptr) {

@@ -249,10 +249,13 @@ jx_round(double n, double precision)
     if (!isfinite(n)) {
         return n;
     }
+    if (isnan(precision)) {
+        precision = 0;
+    }
     if (precision != 0) {
-        n = shift(n, trunc(precision));
+        n = precision == trunc(precision) ? shift(n, precision) : NAN;
         if (!isfinite(n)) {
-            return n;
+            return NAN;
         }
     }
     double rounded = floor(n);
@@ -263,7 +266,7 @@ jx_round(double n, double precision)
         rounded -= 1;
     }
     if (precision != 0) {
-        rounded = shift(rounded, -trunc(precision));
+        rounded = shift(rounded, -precision);
     }
     return rounded == 0 ? 0 : rounded;
 }

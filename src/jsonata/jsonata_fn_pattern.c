@@ -1,6 +1,8 @@
 /*
  * Functions on strings with patterns: a pattern is a string, a regular
- * expression, or a function that answers as a regular expression does.
+ * expression, or a function that answers as a regular expression does. As in
+ * the reference, the next match is looked for before the limit is: its error
+ * counts even where the match would not.
  */
 
 #include <math.h>
@@ -57,8 +59,8 @@ jx_fn_match(struct jx *ctx, struct jx_call *call)
         return jv_undefined();
     }
     jx_matcher_init(&matcher, call->args[1], jv_text(v));
-    for (uint64_t n = 0;
-         (double)n < limit && jx_matcher_next(ctx, &matcher, &found); n++) {
+    bool is_more = limit > 0 && jx_matcher_next(ctx, &matcher, &found);
+    for (uint64_t n = 0; (double)n < limit && is_more; n++) {
         struct jv_object *object = jv_object_new(ctx);
         if (found.start >= at) {
             units += jx_units(jx_str_slice(jv_text(v), at, found.start));
@@ -68,6 +70,7 @@ jx_fn_match(struct jx *ctx, struct jx_call *call)
         jv_object_set(ctx, object, ODK_STR("index"), jv_number((double)units));
         jv_object_set(ctx, object, ODK_STR("groups"), found.groups);
         jv_array_push(ctx, out, jv_object(object));
+        is_more = jx_ok(ctx) && jx_matcher_next(ctx, &matcher, &found);
     }
     return jv_array(out);
 }
@@ -169,14 +172,14 @@ replace_text(struct jx *ctx, const struct jx_call *call, double limit)
     struct jx_text text;
     size_t at = 0;
 
-    if (call->args[2].type != JV_STRING) {
-        return jx_fail_value(ctx, "D3012", call->args[2]);
-    }
     jx_text_init(&text, ctx);
     for (uint64_t n = 0; (double)n < limit && jx_ok(ctx); n++) {
         ptrdiff_t hit = jx_str_find(s, pattern, at);
         if (hit < 0) {
             break;
+        }
+        if (call->args[2].type != JV_STRING) {
+            return jx_fail_value(ctx, "D3012", call->args[2]);
         }
         jx_text_put(&text, jx_str_slice(s, at, (size_t)hit));
         jx_text_put(&text, jv_text(call->args[2]));
@@ -211,11 +214,12 @@ jx_fn_replace(struct jx *ctx, struct jx_call *call)
     }
     jx_text_init(&text, ctx);
     jx_matcher_init(&matcher, call->args[1], jv_text(v));
-    for (uint64_t n = 0;
-         (double)n < limit && jx_matcher_next(ctx, &matcher, &found); n++) {
+    bool is_more = limit > 0 && jx_matcher_next(ctx, &matcher, &found);
+    for (uint64_t n = 0; (double)n < limit && is_more; n++) {
         jx_text_put(&text, jx_str_slice(jv_text(v), at, found.start));
         put_replacement(&text, call->args[2], &matcher, &found);
         at = found.start + found.match.len;
+        is_more = jx_ok(ctx) && jx_matcher_next(ctx, &matcher, &found);
     }
     jx_text_put(&text, odk_str_from(jv_text(v), at));
     return jx_text_value(&text);
@@ -293,10 +297,12 @@ jx_fn_split(struct jx *ctx, struct jx_call *call)
                           floor(limit));
     }
     jx_matcher_init(&matcher, call->args[1], jv_text(v));
-    for (; (double)n < limit && jx_matcher_next(ctx, &matcher, &found); n++) {
+    bool is_more = limit > 0 && jx_matcher_next(ctx, &matcher, &found);
+    for (; (double)n < limit && is_more; n++) {
         jv_array_push(ctx, out,
                       jv_string(jx_str_slice(jv_text(v), at, found.start)));
         at = found.end;
+        is_more = jx_ok(ctx) && jx_matcher_next(ctx, &matcher, &found);
     }
     if ((double)n < limit && jx_ok(ctx)) {
         jv_array_push(ctx, out, jv_string(odk_str_from(jv_text(v), at)));

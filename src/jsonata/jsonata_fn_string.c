@@ -36,7 +36,8 @@ jx_fn_substring(struct jx *ctx, struct jx_call *call)
     }
     struct odk_str s = jv_text(v);
     size_t n = jx_code_count(s);
-    double start = call->args[1].type == JV_NUMBER ? call->args[1].u.number : 0;
+    double start =
+        call->args[1].type == JV_NUMBER ? call->args[1].u.number : NAN;
     size_t end = n;
     (void)jx_charge_bytes(ctx, s.len);
     if ((double)n + start < 0) {

@@ -177,8 +177,7 @@ bool jn_reads_input(const struct jn *node);
 
 /** Parses a signature `<…>`; NULL after a failure. position is its first
  * byte. */
-struct jx_sig *jp_signature(struct jp *jp, struct odk_str s,
-                            uint32_t position);
+struct jx_sig *jp_signature(struct jp *jp, struct odk_str s, uint32_t position);
 
 /** Compiles a JavaScript regular expression and registers it with the program;
  * NULL after a failure. */

@@ -296,6 +296,21 @@ values_of(struct jx *ctx, struct jv bindings)
     return jv_array(out);
 }
 
+/* Whether there is something to walk on from. A single value that a leading
+ * array constructor's predicate left is no sequence: the reference finds
+ * nothing in it. */
+static bool
+goes_on(struct jx *ctx, struct walk *w, bool is_last)
+{
+    if (jv_is_undefined(w->result) || is_last) {
+        return false;
+    }
+    if (w->result.type != JV_ARRAY) {
+        w->result = jv_array(jv_array_new(ctx, JV_SEQUENCE));
+    }
+    return jx_ok(ctx) && jv_len(w->result) > 0;
+}
+
 static void
 walk_steps(struct jx *ctx, const struct jn *node,
            struct walk *w, /* NOLINT(misc-no-recursion) */
@@ -313,8 +328,7 @@ walk_steps(struct jx *ctx, const struct jn *node,
             w->result =
                 eval_step(ctx, step, w->input, env, i + 1 == node->items.n);
         }
-        bool is_empty = w->result.type != JV_ARRAY || jv_len(w->result) == 0;
-        if (!w->is_tuples && is_empty) {
+        if (!w->is_tuples && !goes_on(ctx, w, i + 1 == node->items.n)) {
             return;
         }
         if (!step->focus && w->result.type == JV_ARRAY) {

@@ -19,7 +19,7 @@
 static struct jn *
 path_of(struct jp *jp, struct jn *step)
 {
-    struct jn *path = jn_new(jp, JN_PATH, step->position);
+    struct jn *path = jn_new(jp, JN_PATH, 0);
 
     if (path) {
         jn_list_add(jp, &path->items, step);
