@@ -175,6 +175,9 @@ producer_mend(struct lane *lane)
              "a new producer publishes again from what is acknowledged");
     int rc = bus_producer_reset(&lane->bus, &err);
     lane->is_producer_down = rc != 0;
+    if (rc == 0) {
+        rc = lane_republish_suspects(lane, &err);
+    }
     for (struct lane_shard *shard = lane->shards; rc == 0 && shard;
          shard = shard->next) {
         if (shard->state == LANE_SHARD_OWNED) {
@@ -593,6 +596,7 @@ lane_tick(struct lane *lane, odk_dur_ms wait_max)
         note_history(lane);
         collect_timers(lane, &next_at);
     }
+    lane->is_polled_aside = false;
     bool is_waiting =
         lane->inputs.n == 0 && lane->revoked.n == 0 && lane->assigned.n == 0;
     odk_dur_ms wait = next_at - lane_monotonic(lane);
@@ -625,6 +629,7 @@ lane_crash(struct lane *lane)
     free(lane->inputs.items);
     free(lane->newest.items);
     free(lane->failed.items);
+    free(lane->suspects.items);
     free(lane->revoked.items);
     free(lane->assigned.items);
     store_close(&lane->store);

@@ -105,9 +105,11 @@ lane_acks(struct lane *lane, const struct bus_batch *polled)
             lane_ack_mark(shard, ack->seq);
             is_moved = true;
         } else {
-            struct bus_ack *failed =
-                lane_vec_push(&lane->failed, sizeof(*failed));
-            *failed = *ack;
+            /* Kafka refuses whole batches: this one or a neighbour is to blame.
+             */
+            struct bus_ack *suspect =
+                lane_vec_push(&lane->suspects, sizeof(*suspect));
+            *suspect = *ack;
         }
     }
     if (is_moved && lane->flush_at == 0) {
@@ -219,16 +221,16 @@ park(struct lane *lane, const struct bus_ack *failed, struct odk_err *err)
     if (rc != 0 || n == 0 || outputs[0].seq != failed->seq) {
         return rc;
     }
-    lane_log(lane, ODK_LOG_ERROR, "output.parked",
-             "shard %d, number %llu to %.*s/%d: %s; it is parked", shard->id,
-             (unsigned long long)failed->seq, ODK_STR_ARG(outputs[0].topic),
-             outputs[0].partition, odk_err_text(failed->code));
     if (is_never_parked(outputs[0].topic)) {
         lane_shard_quarantine(lane, shard,
                               "the broker refuses a record of odradek.history "
                               "or odradek.commands");
         return 0;
     }
+    lane_log(lane, ODK_LOG_ERROR, "output.parked",
+             "shard %d, number %llu to %.*s/%d: %s; it is parked", shard->id,
+             (unsigned long long)failed->seq, ODK_STR_ARG(outputs[0].topic),
+             outputs[0].partition, odk_err_text(failed->code));
     struct store_parked_write *write =
         lane_vec_push(&lane->batch.parked, sizeof(*write));
     *write = (struct store_parked_write){shard->id, outputs[0],
@@ -273,7 +275,6 @@ flushed(struct lane *lane)
         lane_ack_mark(lane_shard_find(lane, parked[i].shard),
                       parked[i].output.seq);
     }
-    lane->failed.n = 0;
 }
 
 static bool
@@ -316,6 +317,102 @@ lane_flush_published(struct lane *lane, struct odk_err *err)
             flushed(lane);
         }
     }
+    if (rc == 0) {
+        lane->failed.n = 0;
+    }
     lane_batch_clear(&lane->batch);
+    return rc;
+}
+
+/* ---- after a refusal: one by one ---- */
+
+/* Sends one output and waits for its fate: *code is 0 or why it was refused. */
+static int
+send_alone(struct lane *lane, struct lane_shard *shard,
+           const struct store_output *output, int *code, struct odk_err *err)
+{
+    odk_dur_ms idle_ms = 0;
+    int rc = lane_send(lane, shard->id, output, err);
+
+    *code = 0;
+    lane->suspects.n = 0;
+    while (rc == 0 && shard->acked < output->seq && lane->failed.n == 0) {
+        if (idle_ms >= SEND_WAIT_MS) {
+            return odk_err_set(err, ODK_EAGAIN, "no answer of the broker");
+        }
+        rc = lane_poll_once(lane, &idle_ms, err);
+        if (lane->suspects.n > 0) {
+            const struct bus_ack *suspect = lane->suspects.items;
+            *code = suspect->code;
+            lane->suspects.n = 0;
+            return 0;
+        }
+    }
+    return rc;
+}
+
+/* Parks the one that failed alone; the producer that carried it is gone. */
+static int
+park_alone(struct lane *lane, struct lane_shard *shard, uint64_t seq, int code,
+           struct odk_err *err)
+{
+    struct bus_ack *failed = lane_vec_push(&lane->failed, sizeof(*failed));
+
+    *failed = (struct bus_ack){.shard = shard->id, .seq = seq, .code = code};
+    int rc = lane_flush_published(lane, err);
+    return rc ? rc : bus_producer_reset(&lane->bus, err);
+}
+
+/* Sends (acked, last] of a shard one by one, in order. */
+static int
+republish_singly(struct lane *lane, struct lane_shard *shard, uint64_t last,
+                 struct odk_err *err)
+{
+    int rc = 0;
+
+    while (rc == 0 && shard->state == LANE_SHARD_OWNED && shard->acked < last) {
+        struct odk_arena arena;
+        const struct store_output *outputs = NULL;
+        uint64_t acked = shard->acked;
+        size_t n = 0;
+        int code = 0;
+
+        odk_arena_init(&arena, 0);
+        rc = store_unpublished(&lane->store, shard->id, acked, 1, &arena,
+                               &outputs, &n, err);
+        uint64_t next = n > 0 ? outputs[0].seq : shard->row.outbox_seq + 1;
+        for (uint64_t seq = acked + 1; rc == 0 && seq < next; seq++) {
+            lane_ack_mark(shard, seq); /* it was void or parked */
+        }
+        if (rc == 0 && n > 0) {
+            rc = send_alone(lane, shard, &outputs[0], &code, err);
+        }
+        odk_arena_release(&arena);
+        if (rc == 0 && code != 0) {
+            rc = park_alone(lane, shard, next, code, err);
+        }
+    }
+    return rc;
+}
+
+int
+lane_republish_suspects(struct lane *lane, struct odk_err *err)
+{
+    size_t n = lane->suspects.n;
+    struct bus_ack *suspects =
+        odk_arena_calloc(&lane->arena, n, sizeof(*suspects));
+    int rc = 0;
+
+    odk_assert(suspects);
+    if (n > 0) {
+        memcpy(suspects, lane->suspects.items, n * sizeof(*suspects));
+    }
+    lane->suspects.n = 0;
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        struct lane_shard *shard = lane_shard_find(lane, suspects[i].shard);
+        if (shard && shard->state == LANE_SHARD_OWNED) {
+            rc = republish_singly(lane, shard, suspects[i].seq, err);
+        }
+    }
     return rc;
 }

@@ -154,6 +154,10 @@ void lane_acks(struct lane *lane, const struct bus_batch *polled);
 /** Sends (after, row.outbox_seq] of the shard again, from the store. */
 int lane_republish(struct lane *lane, struct lane_shard *shard,
                    struct odk_err *err) ODK_MUST_USE;
+/** After a new producer: sends what was refused, and all before it, one by one;
+ * parks what fails alone. */
+int lane_republish_suspects(struct lane *lane,
+                            struct odk_err *err) ODK_MUST_USE;
 /** Sends one output, waiting for room in the producer. */
 int lane_send(struct lane *lane, int32_t shard,
               const struct store_output *output,
@@ -439,6 +443,7 @@ struct lane {
     struct lane_vec inputs; /**< struct lane_input */
     struct lane_vec newest; /**< struct lane_definition *: newest versions read
                                in this tick */
+    struct lane_vec suspects; /**< struct bus_ack: refused with others */
     struct lane_vec failed; /**< struct bus_ack: permanently refused outputs */
     size_t slice_max; /**< inputs a batch now: halves when a value is refused */
     bool is_store_down;

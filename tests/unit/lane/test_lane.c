@@ -655,6 +655,44 @@ a_task_without_its_topic_is_parked_with_its_reason(void **state)
 }
 
 static void
+an_output_that_the_broker_refuses_is_parked_and_its_neighbours_are_not(
+    void **state)
+{
+    struct world *w = *state;
+
+    bus_mem_fail_topic(w->broker, ODK_STR(TASKS), ODK_EAUTH);
+    world_start(w, "w-1", NULL);
+    world_settle(w);
+    world_pass(w, 2000);
+    const struct store_parked_write *parked = store_mem_parked(w->db, 0);
+    assert_non_null(parked);
+    assert_true(odk_str_is(parked->output.topic, TASKS));
+    assert_null(store_mem_parked(w->db, 1));
+    assert_int_equal(replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
+    assert_int_equal(
+        world_read(w, LANE_TOPIC_HISTORY, CODEC_HISTORY_RECORD, 0, NULL), 1);
+    bus_mem_fail_topic(w->broker, ODK_STR(TASKS), 0);
+    world_start(w, "w-2", NULL);
+    world_pass(w, 2000);
+    assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 1);
+    world_pass(w, 2000);
+    assert_int_equal(store_mem_count(w->db).outputs, 0);
+}
+
+static void
+a_refused_history_record_quarantines_its_shard(void **state)
+{
+    struct world *w = *state;
+
+    bus_mem_fail_topic(w->broker, ODK_STR(LANE_TOPIC_HISTORY), ODK_ETOOBIG);
+    world_start(w, "w-1", NULL);
+    world_settle(w);
+    world_pass(w, 2000);
+    assert_int_equal(lane_stats(w->lanes[0])->shards_quarantined, 1);
+    assert_null(store_mem_parked(w->db, 0));
+}
+
+static void
 a_result_with_a_forged_token_is_ignored(void **state)
 {
     struct world *w = *state;
@@ -726,6 +764,9 @@ main(void)
             a_shard_whose_refusals_are_refused_is_quarantined_and_the_others_go_on),
         TEST(a_reply_to_a_topic_that_is_no_reply_topic_is_dropped),
         TEST(a_task_without_its_topic_is_parked_with_its_reason),
+        TEST(
+            an_output_that_the_broker_refuses_is_parked_and_its_neighbours_are_not),
+        TEST(a_refused_history_record_quarantines_its_shard),
         TEST(a_result_with_a_forged_token_is_ignored),
     };
 
