@@ -24,7 +24,7 @@ from fastavro.schema import fingerprint, to_parsing_canonical_form
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", "..", ".."))
 BOOTSTRAP = os.environ.get("ODRADEK_KAFKA", "")
 PEER = sys.argv[1] if len(sys.argv) > 1 else ""
-PARTITIONS = 4
+PARTITIONS = 12
 
 
 def load(record):
@@ -55,6 +55,14 @@ def decode(value):
     raise ValueError("unknown record")
 
 
+def declared(queue):
+    """Name, partitions and settings of the topics of topics/topics.json, for one broker."""
+    with open(os.path.join(ROOT, "topics", "topics.json"), encoding="utf-8") as file:
+        topics = json.load(file)
+    return {t["name"].replace("<queue>", queue): (12 if t["partitions"] == "shards" else t["partitions"],
+                                                  {**t["config"], "min.insync.replicas": "1"}) for t in topics}
+
+
 class Orchestrator:
     """One queue of its own a test."""
 
@@ -62,20 +70,17 @@ class Orchestrator:
         self.queue = queue
         self.producer = Producer({"bootstrap.servers": BOOTSTRAP, "linger.ms": 1})
         self.seq = {}
-        admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
-        have = admin.list_topics(timeout=10).topics
-        wanted = {"odradek.commands": PARTITIONS, "odradek.results": PARTITIONS,
-                  "odradek.replies.default": PARTITIONS, "odradek.tasks." + queue: PARTITIONS,
-                  "odradek.cancels." + queue: 1}
-        config = {"message.timestamp.type": "LogAppendTime"}
-        new = [NewTopic(t, n, 1, config=config) for t, n in wanted.items() if t not in have]
-        for future in admin.create_topics(new).values() if new else []:
+        self.admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
+        wanted = declared(queue)
+        have = self.admin.list_topics(timeout=10).topics
+        self.made = [NewTopic(t, n, 1, config=c) for t, (n, c) in wanted.items() if t not in have]
+        for future in self.admin.create_topics(self.made).values() if self.made else []:
             future.result(20)
         self.reader = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": "fake", "enable.auto.commit": False,
                                 "fetch.wait.max.ms": 50})
         ends = []
         for topic in ("odradek.results", "odradek.commands"):
-            for p in range(wanted[topic]):
+            for p in range(len(self.admin.list_topics(topic, timeout=10).topics[topic].partitions)):
                 ends.append(TopicPartition(topic, p, self.end_of(topic, p)))
         self.reader.assign(ends)
 
@@ -91,6 +96,10 @@ class Orchestrator:
     def close(self):
         self.producer.flush(10)
         self.reader.close()
+        # Nothing that a real orchestrator would read is left behind.
+        for future in self.admin.delete_topics([t.topic for t in self.made]).values() if self.made else []:
+            future.result(20)
+        time.sleep(0.5)
 
     def task(self, kind, text="1", shard=0, seq=None, **more):
         """Sends a Task of the next seq of its shard, or again one of an old seq."""
@@ -184,14 +193,14 @@ class WorkerTest(unittest.TestCase):
         peer = self.peer()
         slow = self.fake.task("sleep", "60000")
         for i in range(60):
-            self.fake.task("echo", shard=4 * (i % 2))
+            self.fake.task("echo", shard=12 * (i % 2))
         self.read("TaskSucceeded", 60)
         time.sleep(0.6)
         peer.end(signal.SIGKILL)
         self.assertEqual(len(peer.did()), 60)
         peer = self.peer()
         for i in range(10):
-            self.fake.task("echo", shard=4)
+            self.fake.task("echo", shard=12)
         self.read("TaskSucceeded", 10)
         self.fake.cancel(slow)
         self.read("TaskFailed", 1)
