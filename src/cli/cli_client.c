@@ -274,8 +274,8 @@ answer(struct cli *cli, const struct odradek_call *call, const char *done)
     case ODRADEK_CALL_CLOSED:
         return closed(cli, call);
     case ODRADEK_CALL_REJECTED:
-        return cli->is_json ? CLI_REJECTED
-                            : cli_fail(cli, CLI_REJECTED, "rejected: %s: %s",
+        return cli->is_json ? (int)rejection(call)
+                            : cli_fail(cli, rejection(call), "rejected: %s: %s",
                                        odradek_call_code(call),
                                        odradek_call_message(call)
                                            ? odradek_call_message(call)

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/cli_client.h"
+#include "cli/cli_look.h"
 
 /* Every command: name, what follows, half a line, further sentences, examples.
  * docs/cli.md and `odradek help` come from here. */
@@ -86,6 +87,35 @@ static const struct cli_flag end_flags[] = {
     {"reason", "TEXT", "why, for the history"},
     {"run", "RUN", "this run instead of the current one"},
     {"request-id", "ID", "a repeat under it gets the same answer"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag run_flags[] = {
+    {"run", "RUN", "this run instead of the current one"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag history_flags[] = {
+    {"run", "RUN", "this run instead of the current one"},
+    {"facts", NULL, "also what has no event: timers, retries, signals"},
+    {"full", NULL, "payloads whole, not cut"},
+    {"follow", NULL, "go on until the run has ended"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag result_flags[] = {
+    {"run", "RUN", "this run instead of the current one"},
+    {"timeout", "DURATION", "wait no longer; exit code 5"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag list_flags[] = {
+    {"status", "STATUS",
+     "RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED or TERMINATED"},
+    {"definition", "NAME", "runs of this definition"},
+    {"id", "ID", "all runs of this workflow id"},
+    {"stuck", NULL, "only those whose compensation waits for an operator"},
+    {"limit", "N", "at most so many, newest first (100)"},
     {NULL, NULL, NULL},
 };
 
@@ -183,12 +213,37 @@ static const struct cli_command commands[] = {
     {"terminate", "ID", "end a workflow at once",
      "Nothing is compensated; the history says what was left.", NULL, end_flags,
      1, 1, cli_terminate},
+    {"result", "ID", "wait for a workflow's end and print its output",
+     "Exit code 0 if it succeeded, 1 if not, 5 when the time is over.",
+     "  odradek result order-7 --timeout 1m\n", result_flags, 1, 1, cli_result},
+    {"describe", "ID", "show what a workflow is doing",
+     "Its states, activities with attempts and last failure, timers, signals, "
+     "and its compensation: what is stuck, and the commands that free it.",
+     NULL, run_flags, 1, 1, cli_describe},
+    {"history", "ID", "tell what a workflow did",
+     "An event a line: time, number, type, state, and what happened.",
+     "  odradek history order-7\n  odradek history order-7 --json | jq .type\n",
+     history_flags, 1, 1, cli_history},
+    {"list", "", "list workflows, newest first", NULL,
+     "  odradek list --stuck\n  odradek list --status RUNNING --definition "
+     "order\n",
+     list_flags, 0, 0, cli_list},
     {"saga retry", "ID", "run a stuck compensation again", NULL, NULL,
      saga_flags, 1, 1, cli_saga_retry},
     {"saga skip", "ID", "leave a stuck compensation undone, on record",
      "Needs --reason.", NULL, saga_flags, 1, 1, cli_saga_skip},
     {"saga complete", "ID", "record a compensation that was done by hand", NULL,
      NULL, saga_complete_flags, 1, 1, cli_saga_complete},
+    {"shards", "", "show the shards and who owns them",
+     "UNPUBLISHED counts outputs that Kafka has not acknowledged as far as the "
+     "database knows.",
+     NULL, NULL, 0, 0, cli_shards},
+    {"shard release", "N", "take a shard out of quarantine",
+     "After its reason was looked into: its owner takes it again, with every "
+     "check.",
+     NULL, NULL, 1, 1, cli_shard_release},
+    {"parked", "", "list outputs that no topic takes", NULL, NULL, NULL, 0, 0,
+     cli_parked},
     {"asl check", "FILE...", "check definitions without publishing them",
      "Every problem with its line, column, JSON pointer and sentence. Exit "
      "code 1 when one has errors.",
