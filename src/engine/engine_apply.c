@@ -230,6 +230,7 @@ apply_timers(struct engine *engine, const struct engine_entry *entry)
         (void)engine_timer_set(engine, ENGINE_TIMER_FRAME, entry->frame,
                                entry->due);
     } else if (entry->type == ENGINE_EV_FACT_READY ||
+               entry->type == ENGINE_EV_FACT_SIGNAL_TAKEN ||
                entry->type == ENGINE_EV_FACT_FRAME_END) {
         engine_timer_drop_ref(engine, ENGINE_TIMER_FRAME, entry->frame);
     }

@@ -42,7 +42,6 @@ struct engine_result {
     json_t *output;
     struct odk_str error;
     struct odk_str cause;
-    odk_time_ms schedule_to_close_at; /**< 0: none; no retry reaches past it */
 };
 
 /** The events of an activity are named by family. */
@@ -172,13 +171,16 @@ int64_t engine_loop_count(const struct engine *engine);
 /** Schedules one attempt and sends its Task. */
 void engine_schedule(struct engine *engine, const struct engine_task *task);
 /** Tells the workers of an open activity that nobody waits any more. */
-void engine_cancel_task(struct engine *engine, int64_t activity,
+void engine_cancel_task(struct engine *engine, int64_t id,
                         struct odk_str reason);
 /** Whether an activity has an attempt that waits for its result. */
-bool engine_has_open_task(const struct engine *engine, int64_t activity);
+bool engine_has_open_task(const struct engine *engine, int64_t id);
 
 /** Whether the kernel still keeps an activity, open or between attempts. */
-bool engine_knows_activity(const struct engine *engine, int64_t activity);
+bool engine_knows_activity(const struct engine *engine, int64_t id);
+
+/** When an activity's time over all attempts ends; ODK_TIME_NEVER: never. */
+odk_time_ms engine_closes_at(const struct engine *engine, int64_t id);
 
 /** The oldest buffered signal of a name: its place and payload (borrowed), or
  * false. */

@@ -174,6 +174,12 @@ struct engine_step_scratch {
 
 struct engine {
     unsigned magic;
+    enum engine_status status;
+    enum engine_status closing; /**< 0: not; else the end that was decided */
+    bool is_express;
+    bool is_past_pivot;
+    bool is_cancel_asked; /**< takes effect after a rollback */
+    bool has_undone;      /**< a compensation has started */
 
     /* What never changes after the first entry. */
     struct odk_arena arena;
@@ -183,11 +189,9 @@ struct engine {
     json_t *context;
     odk_dur_ms timeout_ms;
     odk_dur_ms republish_ms;
-    bool is_express;
     struct engine_reply_to first_reply; /**< of engine_new, for the first step
                                          */
 
-    enum engine_status status;
     int64_t version;
     int64_t next_event_id;
     int64_t next_hidden_id;
@@ -201,15 +205,11 @@ struct engine {
     struct odk_str error;
     struct odk_str cause;
 
-    /* Closing: compensation runs before the end that was decided. */
-    enum engine_status closing; /**< 0: not */
-    odk_dur_ms timeout_left;    /**< of the run's, while rollbacks suspend it */
-    bool is_past_pivot;
-    bool is_cancel_asked; /**< takes effect after a rollback */
+    /* Compensation. */
+    odk_dur_ms timeout_left; /**< of the run's, while rollbacks suspend it */
     struct odk_str cancel_reason;
     int64_t undo_prev; /**< previous event of the compensation's line */
     int64_t undo_done;
-    bool has_undone; /**< a compensation has started */
 
     struct engine_address *replies;
     size_t n_replies;
@@ -321,7 +321,7 @@ void engine_take_resolve(struct engine *engine,
  * ends. */
 void engine_abandon(struct engine *engine);
 /** A result of a running compensation. */
-void engine_undo_done(struct engine *engine, int64_t entry,
+void engine_undo_done(struct engine *engine, int64_t id,
                       const struct engine_result *result);
 
 /** Ends the run now: tells open tasks, writes the closing event. */

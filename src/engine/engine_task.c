@@ -132,6 +132,16 @@ engine_knows_activity(const struct engine *engine, int64_t id)
     return engine_activity_find(engine, id) != NULL;
 }
 
+odk_time_ms
+engine_closes_at(const struct engine *engine, int64_t id)
+{
+    const struct engine_activity *activity = engine_activity_find(engine, id);
+
+    return activity && activity->schedule_to_close_at > 0
+               ? activity->schedule_to_close_at
+               : ODK_TIME_NEVER;
+}
+
 /* An entry about an activity's attempt; strings are copied to the step, for
  * the activity may end while the decider still looks at them. */
 static struct engine_entry
@@ -185,7 +195,6 @@ succeed(struct engine *engine, const struct engine_activity *activity,
         .activity = activity->id,
         .attempt = activity->attempt,
         .output = output,
-        .schedule_to_close_at = activity->schedule_to_close_at,
     };
     bool is_undo = activity->family == ENGINE_FAMILY_COMPENSATION;
 
@@ -214,7 +223,6 @@ fail(struct engine *engine, const struct engine_activity *activity,
         .attempt = activity->attempt,
         .error = why->error,
         .cause = why->cause,
-        .schedule_to_close_at = activity->schedule_to_close_at,
     };
 
     if (activity->family == ENGINE_FAMILY_COMPENSATION) {
@@ -343,11 +351,10 @@ engine_take_activity_timer(struct engine *engine, int64_t id)
     odk_time_ms now = engine_now(engine);
 
     odk_assert(activity && engine_activity_is_open(activity));
-    if (activity->schedule_to_close_at > 0 &&
-        activity->schedule_to_close_at <= now) {
-        time_out(engine, activity, ODK_STR("States.Timeout"));
-    } else if (engine_close_due(activity) <= now ||
-               engine_start_due(activity) <= now) {
+    bool is_closed = activity->schedule_to_close_at > 0 &&
+                     activity->schedule_to_close_at <= now;
+    if (is_closed || engine_close_due(activity) <= now ||
+        engine_start_due(activity) <= now) {
         time_out(engine, activity, ODK_STR("States.Timeout"));
     } else if (engine_heartbeat_due(activity) <= now) {
         time_out(engine, activity, ODK_STR("States.HeartbeatTimeout"));

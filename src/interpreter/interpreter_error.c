@@ -16,20 +16,30 @@ is_retriable_type(const struct asl_state *state)
 /* States.Runtime is final: neither Retry nor Catch sees it, whatever they name
  * (recorded). */
 
-/* The first retrier that matches decides, whether it has attempts left or
- * not. */
+/* The first retrier that matches decides, whether it has attempts left or not.
+ * A retry that would begin after the activity's time over all attempts is
+ * none. */
 static const struct asl_retrier *
-find_retrier(const struct interpreter_line *line, const struct asl_state *state,
+find_retrier(const struct interpreter *in, struct engine *engine, int32_t frame,
              struct odk_str error, int64_t *index)
 {
+    const struct interpreter_line *line = interpreter_line(in, frame);
+    const struct asl_state *state = interpreter_state(in, frame);
+
     for (size_t i = 0; i < state->n_retriers; i++) {
         const struct asl_retrier *retrier = &state->retriers[i];
         if (!asl_error_matches(retrier->errors, retrier->n_errors, error)) {
             continue;
         }
         int32_t tries = (int32_t)i < line->n_tries ? line->tries[i] : 0;
+        odk_time_ms due = odk_time_add(
+            engine_now(engine),
+            asl_retry_delay(retrier, tries + 1, engine_rand(engine)));
         *index = (int64_t)i;
-        return tries < retrier->max_attempts ? retrier : NULL;
+        return tries < retrier->max_attempts &&
+                       due <= engine_closes_at(engine, line->entered_id)
+                   ? retrier
+                   : NULL;
     }
     return NULL;
 }
@@ -212,7 +222,6 @@ void
 interpreter_error(struct interpreter *in, struct engine *engine, int32_t frame,
                   struct odk_str error, struct odk_str cause)
 {
-    const struct interpreter_line *line = interpreter_line(in, frame);
     const struct asl_state *state = interpreter_state(in, frame);
     struct engine_entry failure =
         interpreter_entry(in, ENGINE_EV_FACT_FAILURE, frame);
@@ -223,7 +232,7 @@ interpreter_error(struct interpreter *in, struct engine *engine, int32_t frame,
     bool is_final = error.len == 0 || odk_str_is(error, "States.Runtime");
     if (is_retriable_type(state) && !is_final) {
         const struct asl_retrier *retrier =
-            find_retrier(line, state, error, &index);
+            find_retrier(in, engine, frame, error, &index);
         if (retrier) {
             failure.mode = ODK_STR("RETRY");
             failure.index = index;

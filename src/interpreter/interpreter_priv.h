@@ -177,7 +177,7 @@ void interpreter_error(struct interpreter *in, struct engine *engine,
 /** The error of failed work, with EvaluationFailed where AWS writes it. */
 void interpreter_work_error(struct interpreter_work *work);
 /** Goes on after the rollback that a failure waited for. */
-void interpreter_rolled_back(void *state, struct engine *engine, int32_t frame);
+void interpreter_rolled_back(void *data, struct engine *engine, int32_t frame);
 
 /* States. */
 void interpreter_do_choice(struct interpreter_work *work);
@@ -220,12 +220,12 @@ bool interpreter_register(struct interpreter_work *work, json_t *result);
 void interpreter_note_unknown(struct interpreter *in, struct engine *engine,
                               int32_t frame);
 /** Members of the decider. */
-void interpreter_abandon(void *state, struct engine *engine);
-void interpreter_register_late(void *state, struct engine *engine,
+void interpreter_abandon(void *data, struct engine *engine);
+void interpreter_register_late(void *data, struct engine *engine,
                                const struct engine_late *late);
-bool interpreter_undo(const void *state, struct odk_str name,
+bool interpreter_undo(const void *data, struct odk_str name,
                       struct engine_undo *out);
-odk_dur_ms interpreter_undo_delay(const void *state, struct odk_str name,
+odk_dur_ms interpreter_undo_delay(const void *data, struct odk_str name,
                                   struct odk_str error, int32_t attempt,
                                   struct odk_rand *rand);
 
