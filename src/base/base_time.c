@@ -195,9 +195,8 @@ odk_time_parse(struct odk_str text, odk_time_ms *out)
     if (!parse_offset(text, &at, &offset_minutes) || at != text.len) {
         return false;
     }
-    *out = days * MS_PER_DAY +
-           (hour * 60 + minute - offset_minutes) * INT64_C(60000) +
-           second * 1000 + ms;
+    int64_t minutes = (int64_t)hour * 60 + minute - offset_minutes;
+    *out = days * MS_PER_DAY + minutes * 60000 + (int64_t)second * 1000 + ms;
     return true;
 }
 

@@ -30,7 +30,7 @@
 
 #define BINDING_RULES_MAX      256
 #define BINDING_NAME_MAX       80
-#define BINDING_TEXT_BYTES_MAX (256 * 1024)
+#define BINDING_TEXT_BYTES_MAX 262144
 
 /** One thing that is wrong with a binding's text. */
 struct binding_problem {

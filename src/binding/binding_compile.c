@@ -305,9 +305,8 @@ read_binding(struct binding *binding, struct binding_problems *problems)
                 "a name has 1 to %d letters, digits, '.', '-' or '_'",
                 BINDING_NAME_MAX);
     }
-    json_t *namespace_ = json_get(binding->text, "namespace");
-    binding->namespace_ =
-        namespace_ ? json_str(namespace_) : ODK_STR("default");
+    json_t *space = json_get(binding->text, "namespace");
+    binding->namespace_ = space ? json_str(space) : ODK_STR("default");
     if (!is_name(binding->namespace_)) {
         problem(problems, "/namespace",
                 "a namespace has 1 to %d letters, digits, '.', '-' or '_'",

@@ -253,31 +253,31 @@ enum lane_input_kind {
  * arena. */
 struct lane_input {
     enum lane_input_kind kind;
+    int32_t home; /**< FOREIGN: the shard it belongs to */
     struct lane_shard *shard;
     const struct bus_message *message; /**< NULL: a timer */
     struct lane_timer *timer;
 
     struct codec_record record; /**< the innermost one */
     struct odk_str workflow_key;
-    bool has_run_id;
-    struct odk_uuid run_id;
     struct odk_str request_id; /**< ptr NULL: none */
     uint8_t digest[ODK_SHA256_BYTES];
-    bool has_source;
     struct codec_source source;
     struct engine_reply_to reply;
     odk_time_ms timestamp; /**< of the original record */
-    uint64_t seed;      /**< randomness, from the original record's identity */
-    uint64_t token_seq; /**< results: of the authenticated token */
-    int32_t home;       /**< FOREIGN */
+    uint64_t seed;         /**< randomness, from the original's identity */
+    uint64_t token_seq;    /**< results: of the authenticated token */
 
     const char *bad_code; /**< BAD */
     char bad_text[256];
 
-    bool is_loaded; /**< found below is filled */
-    struct store_execution found;
-    bool has_request; /**< an earlier outcome */
-    struct store_request request;
+    struct store_execution found; /**< if is_loaded */
+    struct store_request request; /**< if has_request: the earlier outcome */
+    struct odk_uuid run_id;       /**< if has_run_id */
+    bool has_run_id;
+    bool has_source;
+    bool is_loaded;
+    bool has_request;
 };
 
 /** Reads a record into an input of its shard; never fails: what is wrong
@@ -378,7 +378,7 @@ int lane_emit_reply(struct lane *lane, const struct lane_input *input,
 /** The closed reply of an execution to one address. */
 int lane_emit_closed(struct lane *lane, struct lane_shard *shard,
                      const struct engine *engine,
-                     const struct engine_reply_to *reply,
+                     const struct engine_reply_to *to,
                      struct odk_err *err) ODK_MUST_USE;
 int lane_emit_deadletter(struct lane *lane, const struct lane_input *input,
                          struct odk_err *err) ODK_MUST_USE;

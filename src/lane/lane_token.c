@@ -55,7 +55,7 @@ lane_token_format(const uint8_t key[LANE_TOKEN_KEY_BYTES],
     put_be(bytes + 24, (uint64_t)token->activity_id, 8);
     put_be(bytes + 32, (uint32_t)token->attempt, 4);
     token_mac(key, bytes, bytes + TOKEN_BODY_BYTES);
-    for (size_t bit = 0; bit < TOKEN_BYTES * 8; bit += 6) {
+    for (size_t bit = 0; bit < (size_t)TOKEN_BYTES * 8; bit += 6) {
         uint32_t word = (uint32_t)bytes[bit / 8] << 8 | bytes[bit / 8 + 1];
         if (bit / 8 + 1 >= TOKEN_BYTES) {
             word &= 0xff00; /* what lies behind is no part of the token */
