@@ -40,6 +40,7 @@ struct cli_flag {
 struct cli {
     struct config *config;
     const char *const *variables; /**< the environment */
+    const char *config_file;      /**< read, NULL: none */
     bool is_json;
     bool is_color;      /**< of standard output */
     struct odk_buf out; /**< standard output, until cli_flush */
@@ -93,6 +94,7 @@ int cli_definition_publish(struct cli *cli, const struct cli_args *args);
 int cli_definition_show(struct cli *cli, const struct cli_args *args);
 int cli_doctor(struct cli *cli, const struct cli_args *args);
 int cli_help(struct cli *cli, const struct cli_args *args);
+int cli_jsonata(struct cli *cli, const struct cli_args *args);
 int cli_serve(struct cli *cli, const struct cli_args *args);
 int cli_topics_apply(struct cli *cli, const struct cli_args *args);
 int cli_topics_diff(struct cli *cli, const struct cli_args *args);

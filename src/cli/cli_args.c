@@ -59,26 +59,47 @@ take_value(struct parse *parse, struct odk_str name, const char *inline_value)
     return NULL;
 }
 
+/* Whether a flag means an option: "kafka-bootstrap", "kafka.bootstrap", and for
+ * the command `serve` also "ready-file" for "serve.ready-file". */
+static bool
+is_flag_of(const struct cli_command *command, enum config_key key,
+           struct odk_str name)
+{
+    struct odk_str dotted = odk_str(config_option(key)->name);
+    size_t section = strlen(command->name);
+    struct odk_buf flag;
+
+    odk_buf_init(&flag, 0);
+    config_flag_name(key, &flag);
+    struct odk_str dashed = odk_str_from(odk_buf_str(&flag), 2);
+    bool is_same = odk_str_eq(dashed, name) || odk_str_eq(dotted, name) ||
+                   (odk_str_starts(dotted, odk_str(command->name)) &&
+                    dotted.len > section && dotted.ptr[section] == '.' &&
+                    odk_str_eq(odk_str_from(dashed, section + 1), name));
+    odk_buf_release(&flag);
+    return is_same;
+}
+
+static int
+option_find(const struct cli_command *command, struct odk_str name)
+{
+    for (int key = 0; key < CONFIG_KEYS; key++) {
+        if (is_flag_of(command, (enum config_key)key, name)) {
+            return key;
+        }
+    }
+    return -1;
+}
+
 /* "--kafka-bootstrap" to "kafka.bootstrap"; "--kafka.ssl.ca.location" is what
  * it says. */
 static int
 option_flag(struct parse *parse, struct odk_str name, const char *inline_value)
 {
-    struct odk_buf flag;
     struct odk_buf where;
     struct odk_err err = {0};
-    int key = -1;
+    int key = option_find(parse->args->command, name);
 
-    odk_buf_init(&flag, 0);
-    for (int i = 0; key < 0 && i < CONFIG_KEYS; i++) {
-        odk_buf_clear(&flag);
-        config_flag_name((enum config_key)i, &flag);
-        bool is_same =
-            odk_str_eq(odk_str_from(odk_buf_str(&flag), 2), name) ||
-            odk_str_is(name, config_option((enum config_key)i)->name);
-        key = is_same ? i : -1;
-    }
-    odk_buf_release(&flag);
     if (key < 0 && odk_str_find(name, '.') < 0) {
         return cli_fail(parse->cli, CLI_USAGE,
                         "--%.*s: `odradek %s` has no such flag; see `odradek "
@@ -242,6 +263,7 @@ load_config(struct parse *parse)
     int rc = config_read_environment(cli->config, cli->variables, &err);
 
     if (rc == 0 && file && file[0] != '\0') {
+        cli->config_file = file;
         rc = config_read_file(cli->config, file, &err);
     }
     if (rc == 0) {

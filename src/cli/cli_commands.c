@@ -119,6 +119,13 @@ static const struct cli_flag list_flags[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct cli_flag jsonata_flags[] = {
+    {"input", "JSON|@FILE|-", "the document (none)"},
+    {"jsonl", NULL, "cases {id, expr, data|dataset, bindings}, one a line"},
+    {"datasets", "FILE", "with --jsonl: a JSON object of named documents"},
+    {NULL, NULL, NULL},
+};
+
 static const struct cli_flag saga_flags[] = {
     {"entry", "N", "this entry only; default: every stuck one"},
     {"reason", "TEXT", "why, for the history"},
@@ -154,8 +161,10 @@ static const struct cli_command commands[] = {
      "that it works. SIGTERM or SIGINT: finishes what was begun (bounded by "
      "lane.drain-timeout), a second one ends at once. SIGHUP: reads the "
      "configuration file again and looks for new bindings. Several processes "
-     "of one group share the shards.",
-     "  odradek serve --lanes 2 --serve-ready-file /run/odradek.ready\n"
+     "of one group share the shards. Its own options may be given without "
+     "their section: --ready-file, --stats-interval, --watchdog-timeout, "
+     "--leave.",
+     "  odradek serve --lanes 2 --ready-file /run/odradek.ready\n"
      "  odradek serve --kafka-instance-id slot-1     a restart moves no "
      "shard\n",
      NULL, 0, 0, cli_serve},
@@ -253,6 +262,14 @@ static const struct cli_command commands[] = {
      "answers {id, status, output, history}: waits take no time, tasks end "
      "as the request says.",
      NULL, asl_eval_flags, 0, 0, cli_asl_eval},
+    {"jsonata", "[EXPRESSION]", "evaluate a JSONata expression", NULL,
+     "  odradek jsonata '$sum(lines.price)' --input @order.json\n",
+     jsonata_flags, 0, 1, cli_jsonata},
+    {"doctor", "", "check that everything Odradek needs is there",
+     "Libraries, Kafka and its topics, the database, its schema and clock, "
+     "shards, bindings, parked outputs: a line each with what to do. Exit code "
+     "1 when something fails.",
+     NULL, NULL, 0, 0, cli_doctor},
     {"config", "", "show the options in effect",
      "Each option with its value and where that was set. Secrets are masked.",
      NULL, NULL, 0, 0, cli_config},

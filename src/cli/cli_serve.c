@@ -124,13 +124,32 @@ stop_all(struct server *server)
     serve_relays_stop(&server->relays);
 }
 
+/* A wrong file changes nothing: the server goes on as it was. */
+static void
+reload(struct server *server)
+{
+    struct cli *cli = server->serve.cli;
+    struct odk_err err = {0};
+
+    server->bindings_at = 0;
+    if (cli->config_file &&
+        config_reload(cli->config, cli->config_file, &err) != 0) {
+        serve_log(&server->serve, ODK_LOG_ERROR, "serve.reload_refused", "%s",
+                  err.message);
+        return;
+    }
+    telemetry_log_set_level(
+        &server->serve.log,
+        (enum odk_log_level)config_choice(cli->config, CONFIG_LOG_LEVEL));
+    serve_log(&server->serve, ODK_LOG_INFO, "serve.reload",
+              "configuration read, looking for new bindings");
+}
+
 static void
 on_signal(struct server *server, int signal)
 {
     if (signal == SIGHUP) {
-        serve_log(&server->serve, ODK_LOG_INFO, "serve.reload",
-                  "looking for new bindings");
-        server->bindings_at = 0;
+        reload(server);
         return;
     }
     if (server->signal != 0) {

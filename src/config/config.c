@@ -368,3 +368,21 @@ config_finish(struct config *config, struct odk_err *err)
     }
     return rc;
 }
+
+int
+config_reload(struct config *config, const char *path, struct odk_err *err)
+{
+    struct config *fresh = config_new();
+    int rc = config_read_file(fresh, path, err);
+
+    for (int key = 0; rc == 0 && key < CONFIG_KEYS; key++) {
+        struct config_value *value = &config->values[key];
+        if (options[key].is_reloadable && value->source <= CONFIG_FILE) {
+            *value = fresh->values[key];
+            value->text = config_keep(config, odk_str(value->text));
+            value->where = config_keep(config, odk_str(value->where));
+        }
+    }
+    config_free(fresh);
+    return rc;
+}

@@ -110,6 +110,12 @@ int config_read_environment(struct config *config, const char *const *variables,
  * be called once, after all sources. */
 int config_finish(struct config *config, struct odk_err *err) ODK_MUST_USE;
 
+/** Reads the file again and takes its values, or the defaults, for reloadable
+ * options that no variable or flag has set. On an error nothing changes. Only
+ * the thread that reads those options may call it. */
+int config_reload(struct config *config, const char *path,
+                  struct odk_err *err) ODK_MUST_USE;
+
 /** Values by key; the type must be the option's. Strings are borrowed, "" when
  * not set. */
 const char *config_str(const struct config *config, enum config_key key);

@@ -103,7 +103,7 @@
       "so long is stuck: the process logs it and aborts, so that its "         \
       "supervisor starts it again. 0 is not allowed; make it long instead.")   \
     X(SERVE_STATS, "serve.stats-interval", DURATION, "0s", 0, 86400000, NULL,  \
-      true, false, NULL, "A log line with each lane's counters every so "      \
+      false, false, NULL, "A log line with each lane's counters every so "      \
       "often. 0: none.")                                                       \
     X(SERVE_READY_FILE, "serve.ready-file", STR, "", 0, 4096, NULL, false,     \
       false, NULL, "File made once the server is ready and removed when it "   \
@@ -111,7 +111,7 @@
     X(SERVE_BINDINGS, "serve.binding-check", DURATION, "10s", 1000, 86400000,  \
       NULL, true, false, NULL, "How often published bindings are looked up. "  \
       "SIGHUP looks at once.")                                                 \
-    X(SERVE_LEAVE, "serve.leave", BOOL, "false", 0, 0, NULL, true, false,      \
+    X(SERVE_LEAVE, "serve.leave", BOOL, "false", 0, 0, NULL, false, false,     \
       NULL, "A stop is for good: a static member leaves its group, so that "   \
       "others take its shards at once.")                                       \
     X(LOG_LEVEL, "log.level", CHOICE, "info", 0, 0, "debug|info|warn|error",   \
