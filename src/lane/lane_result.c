@@ -100,24 +100,78 @@ result_event(const struct lane_input *input, struct engine_input *event,
     event->token_seq = input->token_seq;
 }
 
+/*
+ * A closed run takes one thing: a late success of a compensatable task, which
+ * is kept, listed and alarmed (saga.md). *out stays NULL when it takes nothing.
+ */
+static int
+closed_run(struct lane *lane, const struct lane_input *input,
+           struct lane_execution **out, struct odk_err *err)
+{
+    const struct store_execution *found = &input->found;
+    struct lane_definition *definition = NULL;
+    struct engine *engine = NULL;
+
+    *out = NULL;
+    if (!found->is_found || input->record.kind != CODEC_TASK_SUCCEEDED) {
+        return 0;
+    }
+    ptrdiff_t slash = odk_str_find(found->workflow_key, '/');
+    odk_assert(slash > 0);
+    int rc = lane_definition_get(
+        lane, odk_str_n(found->workflow_key.ptr, (size_t)slash),
+        found->definition, found->definition_version, &definition, err);
+    if (rc != 0 || !definition->machine->has_compensation) {
+        return rc;
+    }
+    rc = engine_load(found->state, definition->machine, &engine, err);
+    if (rc == 0) {
+        *out = lane_cache_add(&lane->cache, input->shard->id,
+                              found->workflow_key, engine, definition, false);
+    }
+    return rc;
+}
+
+static int
+step_result(struct lane *lane, struct lane_input *input,
+            struct lane_execution *execution, struct odk_err *err)
+{
+    bool is_closed = engine_status(execution->engine) != ENGINE_RUNNING;
+    struct engine_input event = {0};
+    struct engine_update update = {0};
+    struct odk_err problem = {0};
+    json_t *payload = NULL;
+
+    result_event(input, &event, &payload, &problem);
+    int rc = lane_step(lane, input, execution, &event, &update, err);
+    json_decref(payload);
+    if (rc == 0 && is_closed && !update.is_ignored) {
+        lane->stats.late_effects++;
+        lane_log(lane, ODK_LOG_ERROR, "execution.late_effect",
+                 "%.*s: a task succeeded after its run was closed; its effect "
+                 "is not undone (odradek describe lists it)",
+                 ODK_STR_ARG(input->workflow_key));
+    }
+    return rc;
+}
+
 int
 lane_apply_result(struct lane *lane, struct lane_input *input,
                   struct odk_err *err)
 {
     struct lane_execution *execution = lane_input_execution(lane, input);
-    struct engine_input event = {0};
-    struct odk_err problem = {0};
-    json_t *payload = NULL;
 
-    if (!execution || engine_status(execution->engine) != ENGINE_RUNNING) {
-        lane->stats
-            .ignored++; /* an unknown or closed run: counted, never an error */
+    if (!execution) {
+        int rc = closed_run(lane, input, &execution, err);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    if (!execution) {
+        lane->stats.ignored++; /* an unknown or closed run: never an error */
         return 0;
     }
-    result_event(input, &event, &payload, &problem);
-    int rc = lane_step(lane, input, execution, &event, NULL, err);
-    json_decref(payload);
-    return rc;
+    return step_result(lane, input, execution, err);
 }
 
 int
