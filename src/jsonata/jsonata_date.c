@@ -180,13 +180,14 @@ add_literal(struct jx *ctx, struct odk_str text, struct jx_date_picture *out)
 static void
 apply_year_width(struct jx_date_part *part)
 {
+    bool is_decimal = part->integer->primary == JX_DECIMAL;
     uint32_t digits = part->integer->mandatory + part->integer->optional;
 
     part->year_digits = -1;
     if (!isnan(part->width_max)) {
         part->year_digits = (int)fmin(part->width_max, 1000);
         part->integer->mandatory = (uint32_t)part->year_digits;
-    } else if (digits >= 2) {
+    } else if (is_decimal && digits >= 2) {
         part->year_digits = (int)digits;
     }
 }
@@ -231,7 +232,8 @@ present(struct jx *ctx, struct odk_str presentation, double width_min,
         return;
     }
     part->has_integer = true;
-    if (!is_zone && width_min > part->integer->mandatory) {
+    if (!is_zone && part->integer->primary == JX_DECIMAL &&
+        width_min > part->integer->mandatory) {
         part->integer->mandatory = (uint32_t)fmin(width_min, 1000);
     }
     if (!is_zone && has_char("YMD", part->component)) {

@@ -363,9 +363,10 @@ point_of(const struct layout *l)
 static void
 insert(struct layout *l, size_t at, char c)
 {
-    if (at > l->len || l->len + 1 >= sizeof(l->text)) {
+    if (l->len + 1 >= sizeof(l->text)) {
         return;
     }
+    at = at < l->len ? at : l->len;
     memmove(l->text + at + 1, l->text + at, l->len - at);
     l->text[at] = c;
     l->len++;
@@ -408,10 +409,12 @@ group_digits(struct layout *l, const struct format *f)
             insert(l, point - n, ',');
         }
     } else {
-        for (uint32_t i = 0; i < f->integer_groups.n; i++) {
-            size_t at = f->integer_groups.at[i];
-            insert(l, at <= point ? point - at : 0, ',');
-            point++;
+        for (uint32_t i = 0; i < f->integer_groups.n; i++, point++) {
+            size_t right = f->integer_groups.at[i];
+            /* An offset left of the number counts from its end, as the
+             * reference slices. */
+            size_t from = right <= point ? point : l->len + point;
+            insert(l, from > right ? from - right : 0, ',');
         }
     }
     point = point_of(l);

@@ -216,6 +216,41 @@ translate_escape(struct translator *t)
     }
 }
 
+/* Whether \d, \w, \s or their opposites stand at the position. */
+static bool
+is_set_escape(const struct translator *t, size_t ahead)
+{
+    char c = look(t, ahead) == '\\' ? look(t, ahead + 1) : '\0';
+
+    return c && strchr("dDwWsS", c);
+}
+
+/* The members of a class. A hyphen beside a set is itself: a range cannot begin
+ * or end with many. */
+static void
+translate_members(struct translator *t)
+{
+    bool is_after_set = false;
+
+    while (t->at < t->in.len && look(t, 0) != ']' && !t->is_bad) {
+        char c = look(t, 0);
+        bool is_set = is_set_escape(t, 0);
+        if (c == '\\') {
+            translate_escape(t);
+            is_after_set = is_set;
+            continue;
+        }
+        /* PCRE2 would see [. .], [= =] and [: :] of POSIX. */
+        if (strchr("[.=:", c) ||
+            (c == '-' && (is_after_set || is_set_escape(t, 1)))) {
+            odk_buf_put_char(t->out, '\\');
+        }
+        odk_buf_put_char(t->out, c);
+        t->at++;
+        is_after_set = false;
+    }
+}
+
 static void
 translate_class(struct translator *t)
 {
@@ -236,17 +271,7 @@ translate_class(struct translator *t)
         t->at++;
     }
     t->in_class = true;
-    while (t->at < t->in.len && look(t, 0) != ']' && !t->is_bad) {
-        if (look(t, 0) == '\\') {
-            translate_escape(t);
-            continue;
-        }
-        if (look(t, 0) == '[') {
-            odk_buf_put_char(t->out, '\\');
-        }
-        odk_buf_put_char(t->out, look(t, 0));
-        t->at++;
-    }
+    translate_members(t);
     t->in_class = false;
     t->is_bad = t->is_bad || t->at >= t->in.len;
     odk_buf_put_char(t->out, ']');
