@@ -51,6 +51,7 @@
     X(output, "output", JSON, DETAILS)                                         \
     X(parameters, "parameters", JSON, DETAILS)                                 \
     X(value, "value", JSON, DETAILS)                                           \
+    X(left, "left", JSON, DETAILS)                                             \
     X(assigned, "assignedVariables", JSON, DETAILS)                            \
     X(resource, "resource", STR, DETAILS)                                      \
     X(resource_type, "resourceType", STR, DETAILS)                             \
@@ -100,7 +101,7 @@ enum engine_field {
     X(EXECUTION_TIMED_OUT, "ExecutionTimedOut", ASIDE, ENGINE_WHY)             \
     X(EXECUTION_ABORTED, "ExecutionAborted", ASIDE, ENGINE_WHY)                \
     X(EXECUTION_TERMINATED, "ExecutionTerminated", ASIDE,                      \
-      ENGINE_WHY | ENGINE_F(value))                                            \
+      ENGINE_WHY | ENGINE_F(left))                                             \
     X(PASS_ENTERED, "PassStateEntered", EVENT, ENGINE_ENTERED)                 \
     X(PASS_EXITED, "PassStateExited", EVENT, ENGINE_EXITED)                    \
     X(TASK_ENTERED, "TaskStateEntered", EVENT, ENGINE_ENTERED)                 \
@@ -295,6 +296,7 @@ struct engine_entry {
     json_t *output;
     json_t *parameters;
     json_t *value;
+    json_t *left;
     json_t *assigned;
     struct odk_str resource;
     struct odk_str resource_type;

@@ -291,9 +291,9 @@ take_terminate(struct engine *engine, const struct engine_input *input)
     }
     add_reply(engine, &input->reply);
     entry.cause = input->reason;
-    entry.value = left_undone(engine);
+    entry.left = left_undone(engine);
     engine_close(engine, ENGINE_TERMINATED, 0, &entry);
-    json_decref(entry.value);
+    json_decref(entry.left);
 }
 
 static void
@@ -304,11 +304,11 @@ take_fail(struct engine *engine, const struct engine_input *input)
     if (engine->status != ENGINE_RUNNING) {
         return;
     }
-    entry.error = input->error;
-    entry.cause = input->cause;
     if (engine->closing != 0) {
         /* The registry itself cannot go on: the run keeps its first error. */
-        engine_close(engine, ENGINE_FAILED, engine->undo_prev, &entry);
+        entry.error = engine_step_str(engine, engine->error);
+        entry.cause = engine_step_str(engine, engine->cause);
+        engine_close(engine, engine->closing, engine->undo_prev, &entry);
         return;
     }
     engine_end(engine, ENGINE_FAILED, 0, input->error, input->cause);

@@ -109,7 +109,11 @@ apply_registered(struct engine *engine, const struct engine_entry *entry)
     int32_t rollback = known ? known->rollback : 0;
     bool is_decided = odk_str_is(entry->mode, "UNKNOWN");
 
-    if (known && is_decided) {
+    if (known && (known->status == ENGINE_UNDO_RUNNING ||
+                  known->status == ENGINE_UNDO_BACKOFF)) {
+        /* An operator had it undone; what came late is undone once more. */
+        known->n_tokens = 0;
+    } else if (known && is_decided) {
         end_undo(engine, known, ENGINE_UNDO_DECIDED);
     } else if (known) {
         rollback = known->status == ENGINE_UNDO_DECIDED && rollback == 0

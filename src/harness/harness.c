@@ -39,6 +39,7 @@ struct harness {
     size_t timers_size;
     odk_time_ms now;
     uint64_t seq;
+    bool is_stuck;
 };
 
 static void *
@@ -116,6 +117,23 @@ details_shown(json_t *entry)
     return shown;
 }
 
+/* An activity's state; that of a compensation is "Charge/Compensate". */
+static void
+note_name(struct harness *h, json_t *activity, struct odk_str state,
+          const char *suffix)
+{
+    struct odk_buf name;
+    char id[24];
+
+    (void)snprintf(id, sizeof(id), "%lld",
+                   (long long)json_integer_value(activity));
+    odk_buf_init(&name, 0);
+    odk_buf_put_str(&name, state);
+    odk_buf_put_cstr(&name, suffix);
+    json_set(h->names, odk_str(id), json_str_new(odk_buf_str(&name)));
+    odk_buf_release(&name);
+}
+
 static void
 note_entry(struct harness *h, json_t *entry)
 {
@@ -123,11 +141,12 @@ note_entry(struct harness *h, json_t *entry)
     bool is_fact = json_get(entry, "fact") != NULL;
 
     if (odk_str_is(type, "TaskStateEntered")) {
-        char id[24];
-        (void)snprintf(id, sizeof(id), "%lld",
-                       (long long)json_integer_value(json_get(entry, "id")));
-        json_set(h->names, odk_str(id),
-                 json_incref(json_get(json_get(entry, "details"), "name")));
+        note_name(h, json_get(entry, "id"),
+                  json_str(json_get(json_get(entry, "details"), "name")), "");
+    } else if (odk_str_is(type, "CompensationScheduled")) {
+        note_name(h, json_get(entry, "activity"),
+                  json_str(json_get(json_get(entry, "details"), "state")),
+                  "/Compensate");
     }
     if (is_fact) {
         return;
@@ -171,6 +190,7 @@ take_update(struct harness *h, const struct engine_update *update,
         note_entry(h, json_array_get(entries, i));
     }
     json_decref(entries);
+    h->is_stuck = update->is_stuck;
     note_timers(h, update);
     for (size_t i = 0; i < update->n_outputs; i++) {
         const struct engine_output *output = &update->outputs[i];
@@ -323,6 +343,20 @@ run_task(struct harness *h, const struct pending *pending, struct odk_err *err)
     return rc;
 }
 
+/* Nothing will happen any more: a stuck compensation would wait for its
+ * operator, a signal for its sender, and a task that is to time out has no
+ * time-out. */
+static int
+end_waiting(struct harness *h, struct odk_err *err)
+{
+    struct engine_input input = {
+        .kind = h->is_stuck ? ENGINE_INPUT_TERMINATE : ENGINE_INPUT_FAIL,
+        .error = ODK_STR("States.Timeout"),
+    };
+
+    return step(h, &input, err);
+}
+
 static int
 run_all(struct harness *h, struct odk_err *err)
 {
@@ -339,12 +373,7 @@ run_all(struct harness *h, struct odk_err *err)
         } else if (next_timer(h, &timer)) {
             rc = fire(h, &timer, err);
         } else {
-            /* A task that should time out has no time-out. */
-            struct engine_input fail = {
-                .kind = ENGINE_INPUT_FAIL,
-                .error = ODK_STR("States.Timeout"),
-            };
-            rc = step(h, &fail, err);
+            rc = end_waiting(h, err);
         }
     }
     return rc;

@@ -8,6 +8,9 @@
  *
  * in:  id, definition, input, type, tasks, context
  * out: id, status, output | error and cause, tasks, history; or id, rejected
+ *
+ * The state of a compensation's task is written "Charge/Compensate". A run that
+ * is stuck in its compensation ends TERMINATED.
  */
 
 #include "base/base.h"

@@ -355,6 +355,14 @@ abort_line(struct interpreter *in, struct engine *engine, int32_t frame)
         }
         engine_emit(engine, &aborted);
     }
+    const struct asl_state *above = interpreter_state(in, parent);
+    if (above->type == ASL_MAP && !above->is_distributed) {
+        struct engine_entry aborted =
+            interpreter_entry(in, ENGINE_EV_ITERATION_ABORTED, frame);
+        aborted.index = interpreter_line(in, frame)->index;
+        aborted.name = above->name;
+        engine_emit(engine, &aborted);
+    }
     engine_end_scope(engine, frame, parent, ENGINE_SCOPE_PASS, 0);
     engine_emit(engine, &end);
 }

@@ -152,7 +152,7 @@ a_terminate_never_compensates_and_says_what_it_leaves(void **state)
     assert_int_equal(run_status(&run), ENGINE_TERMINATED);
     assert_int_equal(run_count(&run, "CompensationStarted"), 0);
     assert_non_null(
-        strstr(run.entries.ptr, "\"value\":[\"Reserve\",\"Charge\"]"));
+        strstr(run.entries.ptr, "\"left\":[\"Reserve\",\"Charge\"]"));
     assert_string_equal(run_describe(&run, "/compensation/left"), "2");
     run_release(&run);
 }
