@@ -42,7 +42,7 @@ extern "C" {
 
 #define ODRADEK_API __attribute__((visibility("default")))
 
-/* What may go wrong. */
+/** What may go wrong. */
 enum odradek_error {
     ODRADEK_EINVAL = -1,     /* an argument or option; why names it */
     ODRADEK_ENOMEM = -2,     /* out of memory */
@@ -56,10 +56,10 @@ enum odradek_error {
     ODRADEK_EINTERNAL = -10, /* a mistake of the library */
 };
 
-/* "no broker answers", for a code above. */
+/** "no broker answers", for a code above. */
 ODRADEK_API const char *odradek_strerror(int code);
 
-/* "0.1.0": of the library that is loaded. */
+/** "0.1.0": of the library that is loaded. */
 ODRADEK_API const char *odradek_version(void);
 
 /* ------------------------------------------------------------------ config */
@@ -88,21 +88,21 @@ ODRADEK_API const char *odradek_version(void);
  */
 struct odradek_config;
 
-/* NULL: out of memory. */
+/** NULL: out of memory. */
 ODRADEK_API struct odradek_config *odradek_config_new(void);
 ODRADEK_API void odradek_config_free(struct odradek_config *config);
 
-/* Sets an option; a later value replaces the earlier one. ODRADEK_EINVAL: no
+/** Sets an option; a later value replaces the earlier one. ODRADEK_EINVAL: no
  * such option, or a value outside its bounds; why says which are allowed. */
 ODRADEK_API int odradek_config_set(struct odradek_config *config,
                                    const char *name, const char *value,
                                    char *why, size_t why_size);
 
-/* A line for the log of the program: severity as syslog's (3 error, 4 warning,
+/** A line for the log of the program: severity as syslog's (3 error, 4 warning,
  * 6 information), text without payloads or secrets. From any thread. */
 typedef void (*odradek_log_f)(void *ctx, int severity, const char *text);
 
-/* NULL, the default: warnings and worse go to standard error. */
+/** NULL, the default: warnings and worse go to standard error. */
 ODRADEK_API void odradek_config_set_log(struct odradek_config *config,
                                         odradek_log_f log, void *ctx);
 
@@ -115,20 +115,20 @@ ODRADEK_API void odradek_config_set_log(struct odradek_config *config,
  */
 struct odradek_call;
 
-/* Starts a workflow of a published definition. The client's namespace is used
+/** Starts a workflow of a published definition. The client's namespace is used
  * unless odradek_call_set_namespace says otherwise. */
 ODRADEK_API struct odradek_call *odradek_start_new(const char *workflow_id,
                                                    const char *definition);
 
-/* Hands a payload to the workflow's open run, where odradek:wait-signal takes
+/** Hands a payload to the workflow's open run, where odradek:wait-signal takes
  * it. */
 ODRADEK_API struct odradek_call *odradek_signal_new(const char *workflow_id,
                                                     const char *signal);
 
-/* Asks the open run to stop, after its compensation where that is listed. */
+/** Asks the open run to stop, after its compensation where that is listed. */
 ODRADEK_API struct odradek_call *odradek_cancel_new(const char *workflow_id);
 
-/* Ends the open run at once; nothing is compensated. */
+/** Ends the open run at once; nothing is compensated. */
 ODRADEK_API struct odradek_call *odradek_terminate_new(const char *workflow_id);
 
 enum odradek_resolution {
@@ -137,7 +137,7 @@ enum odradek_resolution {
     ODRADEK_COMPLETE, /* it was done by hand; the input is its result */
 };
 
-/* Decides on stuck compensations of the open run. */
+/** Decides on stuck compensations of the open run. */
 ODRADEK_API struct odradek_call *
 odradek_resolve_new(const char *workflow_id, enum odradek_resolution action);
 
@@ -155,16 +155,16 @@ enum odradek_conflict {
     ODRADEK_CONFLICT_TERMINATE_EXISTING, /* which is terminated first */
 };
 
-/* How far odradek_client_run and _poll wait. */
+/** How far odradek_client_run and _poll wait. */
 enum odradek_await {
     ODRADEK_AWAIT_SENT,     /* Kafka has the command */
     ODRADEK_AWAIT_ACCEPTED, /* it took effect, or was rejected */
     ODRADEK_AWAIT_CLOSED,   /* the started run has ended; starts only */
 };
 
-/* Setters of a call that is not in flight. ODRADEK_EINVAL: the call has no such
- * thing, or the value is not allowed. ODRADEK_ENOMEM. ODRADEK_ESTATE: it is in
- * flight. Times in milliseconds. */
+/** Setters of a call that is not in flight. ODRADEK_EINVAL: the call has no
+ * such thing, or the value is not allowed. ODRADEK_ENOMEM. ODRADEK_ESTATE: it
+ * is in flight. Times in milliseconds. */
 ODRADEK_API int odradek_call_set_namespace(struct odradek_call *call,
                                            const char *name);
 ODRADEK_API int odradek_call_set_request_id(struct odradek_call *call,
@@ -187,10 +187,10 @@ ODRADEK_API int odradek_call_set_reason(struct odradek_call *call,
                                         const char *reason);
 ODRADEK_API int odradek_call_set_entry(struct odradek_call *call,
                                        int64_t event_id);
-/* Default: CLOSED for a start, ACCEPTED for all others. */
+/** Default: CLOSED for a start, ACCEPTED for all others. */
 ODRADEK_API int odradek_call_set_await(struct odradek_call *call,
                                        enum odradek_await await);
-/* Anything of yours. */
+/** Anything of yours. */
 ODRADEK_API void odradek_call_set_tag(struct odradek_call *call, void *tag);
 ODRADEK_API void *odradek_call_tag(const struct odradek_call *call);
 
@@ -204,22 +204,22 @@ enum odradek_call_state {
     ODRADEK_CALL_FAILED,   /* Kafka did not confirm it: repeat it */
 };
 
-/* Getters. What was not answered is NULL, or 0. */
+/** Getters. What was not answered is NULL, or 0. */
 ODRADEK_API enum odradek_call_state
 odradek_call_state(const struct odradek_call *call);
 ODRADEK_API const char *
 odradek_call_workflow_id(const struct odradek_call *call);
 ODRADEK_API const char *odradek_call_request_id(const struct odradek_call *c);
 ODRADEK_API const char *odradek_call_run_id(const struct odradek_call *call);
-/* Rejected: a stable word for programs, such as AlreadyExists; a sentence. */
+/** Rejected: a stable word for programs, such as AlreadyExists; a sentence. */
 ODRADEK_API const char *odradek_call_code(const struct odradek_call *call);
 ODRADEK_API const char *odradek_call_message(const struct odradek_call *call);
-/* Closed: SUCCEEDED, FAILED, TIMED_OUT, ABORTED or TERMINATED. */
+/** Closed: SUCCEEDED, FAILED, TIMED_OUT, ABORTED or TERMINATED. */
 ODRADEK_API const char *odradek_call_status(const struct odradek_call *call);
-/* Closed and succeeded: the output; NUL follows its last byte. */
+/** Closed and succeeded: the output; NUL follows its last byte. */
 ODRADEK_API const void *odradek_call_output(const struct odradek_call *call,
                                             size_t *size);
-/* Closed otherwise. */
+/** Closed otherwise. */
 ODRADEK_API const char *odradek_call_error(const struct odradek_call *call);
 ODRADEK_API const char *odradek_call_cause(const struct odradek_call *call);
 
@@ -236,18 +236,18 @@ ODRADEK_API const char *odradek_call_cause(const struct odradek_call *call);
  */
 struct odradek_client;
 
-/* Connects, and takes a partition of the reply topic at its end; blocks up to
+/** Connects, and takes a partition of the reply topic at its end; blocks up to
  * connect.timeout.ms. config is copied. ODRADEK_ECONN, _EAUTH, _ENOTFOUND (no
  * reply topic: `odradek topics apply` makes it), _EINVAL, _ENOMEM. */
 ODRADEK_API int odradek_client_open(const struct odradek_config *config,
                                     struct odradek_client **out, char *why,
                                     size_t why_size);
 
-/* Waits up to send.timeout.ms for Kafka to take what was sent. Calls that are
+/** Waits up to send.timeout.ms for Kafka to take what was sent. Calls that are
  * in flight are freed. */
 ODRADEK_API void odradek_client_close(struct odradek_client *client);
 
-/* Sends the call and waits until it has come as far as it awaits. The call
+/** Sends the call and waits until it has come as far as it awaits. The call
  * stays yours. 0: look at odradek_call_state (a rejection is an answer, not a
  * failure). ODRADEK_ETIMEDOUT: no answer yet, run it again to go on waiting:
  * the command is repeated under its request id. ODRADEK_ECONN: Kafka did not
@@ -257,20 +257,20 @@ ODRADEK_API int odradek_client_run(struct odradek_client *client,
                                    int64_t timeout_ms, char *why,
                                    size_t why_size);
 
-/* Sends the call without waiting. The client owns it until _poll hands it back;
- * *call becomes NULL. On failure it stays yours. ODRADEK_ELIMIT: calls.max are
- * in flight. */
+/** Sends the call without waiting. The client owns it until _poll hands it
+ * back; *call becomes NULL. On failure it stays yours. ODRADEK_ELIMIT:
+ * calls.max are in flight. */
 ODRADEK_API int odradek_client_submit(struct odradek_client *client,
                                       struct odradek_call **call, char *why,
                                       size_t why_size);
 
-/* The next submitted call that has come as far as it awaits, been rejected or
+/** The next submitted call that has come as far as it awaits, been rejected or
  * failed; NULL after timeout_ms without one (0: does not wait; < 0: waits for
  * ever), and at once when none is in flight. Free it, or submit it again. */
 ODRADEK_API struct odradek_call *
 odradek_client_poll(struct odradek_client *client, int64_t timeout_ms);
 
-/* Number of submitted calls that _poll has not handed back. */
+/** Number of submitted calls that _poll has not handed back. */
 ODRADEK_API size_t odradek_client_in_flight(const struct odradek_client *c);
 
 /* ------------------------------------------------------------------ worker */
@@ -285,18 +285,18 @@ ODRADEK_API size_t odradek_client_in_flight(const struct odradek_client *c);
 struct odradek_worker;
 struct odradek_task;
 
-/* Does a task and answers by odradek_task_succeed, _fail or _leave before it
+/** Does a task and answers by odradek_task_succeed, _fail or _leave before it
  * returns. One that returns without an answer fails with
  * Odradek.NoAnswer and unknown effect. */
 typedef void (*odradek_handler_f)(struct odradek_task *task, void *ctx);
 
-/* config is copied. Does not connect yet. */
+/** config is copied. Does not connect yet. */
 ODRADEK_API int odradek_worker_new(const struct odradek_config *config,
                                    struct odradek_worker **out, char *why,
                                    size_t why_size);
 ODRADEK_API void odradek_worker_free(struct odradek_worker *worker);
 
-/* Says which function does tasks of a type; "*" is for all types that have
+/** Says which function does tasks of a type; "*" is for all types that have
  * none of their own. Before odradek_worker_run. A task of a type without a
  * function fails with Odradek.UnknownType. ODRADEK_EINVAL: registered twice.
  * ODRADEK_ELIMIT: over 64 queues. */
@@ -304,7 +304,7 @@ ODRADEK_API int odradek_worker_register(struct odradek_worker *worker,
                                         const char *queue, const char *type,
                                         odradek_handler_f handler, void *ctx);
 
-/* Works until odradek_worker_stop. Then: takes no more, waits for running
+/** Works until odradek_worker_stop. Then: takes no more, waits for running
  * handlers (after stop.wait.ms they see odradek_task_is_cancelled), for Kafka
  * to have their answers, commits, leaves the groups, and returns 0. A broker
  * that is away is waited for, but not at the beginning: ODRADEK_ECONN, _EAUTH
@@ -313,10 +313,10 @@ ODRADEK_API int odradek_worker_register(struct odradek_worker *worker,
 ODRADEK_API int odradek_worker_run(struct odradek_worker *worker, char *why,
                                    size_t why_size);
 
-/* Makes odradek_worker_run return; safe in a signal handler. */
+/** Makes odradek_worker_run return; safe in a signal handler. */
 ODRADEK_API void odradek_worker_stop(struct odradek_worker *worker);
 
-/* Getters of a task. */
+/** Getters of a task. */
 ODRADEK_API const char *odradek_task_namespace(const struct odradek_task *task);
 ODRADEK_API const char *
 odradek_task_workflow_id(const struct odradek_task *task);
@@ -325,37 +325,37 @@ ODRADEK_API const char *odradek_task_queue(const struct odradek_task *task);
 ODRADEK_API const char *odradek_task_type(const struct odradek_task *task);
 ODRADEK_API const char *odradek_task_token(const struct odradek_task *task);
 ODRADEK_API int64_t odradek_task_activity_id(const struct odradek_task *task);
-/* Counts from 1. */
+/** Counts from 1. */
 ODRADEK_API int32_t odradek_task_attempt(const struct odradek_task *task);
-/* "run_id:activity_id": the same for all attempts and deliveries. */
+/** "run_id:activity_id": the same for all attempts and deliveries. */
 ODRADEK_API const char *
 odradek_task_idempotency_key(const struct odradek_task *task);
-/* NUL follows the last byte. */
+/** NUL follows the last byte. */
 ODRADEK_API const void *odradek_task_input(const struct odradek_task *task,
                                            size_t *size);
 ODRADEK_API const char *
 odradek_task_content_type(const struct odradek_task *task);
-/* Milliseconds since 1970. */
+/** Milliseconds since 1970. */
 ODRADEK_API int64_t odradek_task_scheduled_at(const struct odradek_task *task);
-/* Milliseconds; 0: no such limit. */
+/** Milliseconds; 0: no such limit. */
 ODRADEK_API int64_t
 odradek_task_start_to_close_ms(const struct odradek_task *task);
 ODRADEK_API int64_t odradek_task_heartbeat_ms(const struct odradek_task *task);
 
-/* Whether the workflow no longer wants the answer, or the worker stops. Any
+/** Whether the workflow no longer wants the answer, or the worker stops. Any
  * answer is allowed then; a failure should say whether there was an effect. */
 ODRADEK_API bool odradek_task_is_cancelled(const struct odradek_task *task);
 
-/* Says that the task is alive; details (may be NULL) show up in `odradek
+/** Says that the task is alive; details (may be NULL) show up in `odradek
  * describe`. More often than four times a heartbeat_ms is left out. Does
  * nothing for a task without heartbeat_ms. ODRADEK_ETOOBIG. */
 ODRADEK_API int odradek_task_heartbeat(struct odradek_task *task,
                                        const void *details, size_t size);
 
-/* The answers; the first one counts, ODRADEK_ESTATE afterwards. Sent when the
+/** The answers; the first one counts, ODRADEK_ESTATE afterwards. Sent when the
  * handler returns. */
 
-/* data is the result, JSON unless odradek_task_set_content_type said
+/** data is the result, JSON unless odradek_task_set_content_type said
  * otherwise. ODRADEK_ETOOBIG, ODRADEK_ENOMEM: not answered. */
 ODRADEK_API int odradek_task_succeed(struct odradek_task *task,
                                      const void *data, size_t size);
@@ -367,14 +367,14 @@ enum odradek_effect {
     ODRADEK_EFFECT_UNKNOWN, /* perhaps something has */
 };
 
-/* error is what Retry and Catch match; cause (may be NULL) is a sentence.
+/** error is what Retry and Catch match; cause (may be NULL) is a sentence.
  * Names beginning with "States." are the language's: ODRADEK_EINVAL, but for
  * States.TaskFailed. */
 ODRADEK_API int odradek_task_fail(struct odradek_task *task, const char *error,
                                   const char *cause,
                                   enum odradek_effect effect);
 
-/* Gives no answer from here: another program answers with the token, or the
+/** Gives no answer from here: another program answers with the token, or the
  * time-out decides. */
 ODRADEK_API int odradek_task_leave(struct odradek_task *task);
 

@@ -433,18 +433,18 @@ fill_resolve(const struct odradek_call *call,
 /* The kinds share these fields, but no struct. */
 #define FILL_COMMON(record)                                                    \
     ((record)->request_id = odk_str(call->request_id),                         \
-     (record)->namespace = name_space,                                         \
+     (record)->namespace = space,                                              \
      (record)->workflow_id = odk_str(call->workflow_id),                       \
      (record)->has_reply = call->await != ODRADEK_AWAIT_SENT,                  \
      (record)->reply = reply_to(call, place))
 
 int
 sdk_call_encode(const struct odradek_call *call, const struct codec *codec,
-                const struct sdk_reply_place *place, const char *client_space,
+                const struct sdk_reply_place *place, const char *name_space,
                 struct odk_buf *out, struct odk_err *err)
 {
-    struct odk_str name_space =
-        odk_str(call->name_space ? call->name_space : client_space);
+    struct odk_str space =
+        odk_str(call->name_space ? call->name_space : name_space);
     struct codec_record record = {.kind = call->kind};
 
     if (call->kind == CODEC_START_WORKFLOW) {

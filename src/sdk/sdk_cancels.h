@@ -35,6 +35,7 @@ void sdk_cancels_release(struct sdk_cancels *cancels);
 void sdk_cancels_add(struct sdk_cancels *cancels, struct odk_str token,
                      odk_time_ms at);
 
+/** Whether the token was withdrawn, as far as is known. */
 bool sdk_cancels_has(const struct sdk_cancels *cancels, struct odk_str token);
 
 #endif

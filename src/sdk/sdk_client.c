@@ -149,7 +149,7 @@ odradek_client_close(struct odradek_client *client)
     if (!client) {
         return;
     }
-    if (client->consumer) {
+    if (client->config && client->consumer) {
         flush(client);
     }
     while ((node = odk_map_next(&client->calls, NULL)) != NULL) {

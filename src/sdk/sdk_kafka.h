@@ -14,8 +14,8 @@
 #include "sdk/sdk_progress.h"
 
 /** Largest payload record, and what is added for our own fields. */
-#define SDK_PAYLOAD_BYTES_MAX (1024 * 1024)
-#define SDK_RECORD_BYTES_MAX  (SDK_PAYLOAD_BYTES_MAX + 64 * 1024)
+#define SDK_PAYLOAD_BYTES_MAX ((size_t)1024 * 1024)
+#define SDK_RECORD_BYTES_MAX  (SDK_PAYLOAD_BYTES_MAX + (size_t)64 * 1024)
 /** Partitions of a topic of cancels. */
 #define SDK_SIDE_MAX 16
 

@@ -343,7 +343,8 @@ sdk_producer_partitions(struct sdk_producer *producer, const char *topic,
                : rd_kafka_last_error();
 
     *out = 0;
-    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && metadata->topic_cnt == 1) {
+    if (code == RD_KAFKA_RESP_ERR_NO_ERROR && metadata &&
+        metadata->topic_cnt == 1) {
         code = metadata->topics[0].err;
         *out = metadata->topics[0].partition_cnt;
     }

@@ -3,7 +3,7 @@
 #include "sdk/sdk_priv.h"
 
 /** A handler's stack. */
-#define STACK_BYTES (1024 * 1024)
+#define STACK_BYTES ((size_t)1024 * 1024)
 
 struct sdk_pool {
     pthread_mutex_t lock;

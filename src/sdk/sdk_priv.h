@@ -35,7 +35,7 @@
 /** Queue and type names. */
 #define SDK_NAME_MAX 200
 /** All records of open tasks; beyond it nothing is taken. */
-#define SDK_OPEN_BYTES_MAX (256 * 1024 * 1024)
+#define SDK_OPEN_BYTES_MAX ((size_t)256 * 1024 * 1024)
 
 enum sdk_stage {
     SDK_WAITING,

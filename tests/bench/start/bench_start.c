@@ -25,7 +25,7 @@
 #define PIDS_MAX      64
 #define WHY_MAX       512
 #define SAMPLES_MAX   4000000
-#define WARM_UP_MS    1500
+#define WARM_UP_US    INT64_C(1500000)
 #define ANSWER_MS_MAX 30000
 #define LINE_MAX      1024
 
@@ -292,9 +292,9 @@ spent(const struct bench *bench, uint64_t *out)
 static int
 run_level(struct bench *bench, long level)
 {
-    uint64_t before[WATCHED_MAX];
-    uint64_t after[WATCHED_MAX];
-    int64_t from = now_us() + WARM_UP_MS * 1000;
+    uint64_t before[WATCHED_MAX] = {0};
+    uint64_t after[WATCHED_MAX] = {0};
+    int64_t from = now_us() + WARM_UP_US;
     int64_t until = from + bench->seconds * 1000000;
     bool is_warm = false;
     struct odradek_call *call;

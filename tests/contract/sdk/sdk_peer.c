@@ -20,6 +20,7 @@ static void
 on_signal(int number)
 {
     (void)number;
+    /* odradek.h allows it here. NOLINTNEXTLINE(bugprone-signal-handler) */
     odradek_worker_stop(the_worker);
 }
 
