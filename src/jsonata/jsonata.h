@@ -20,7 +20,7 @@
 #include "base/base_time.h"
 
 /** Longest expression that compiles. */
-#define JSONATA_TEXT_BYTES_MAX (256u * 1024)
+#define JSONATA_TEXT_BYTES_MAX ((size_t)256 << 10)
 /** Nesting of brackets and operators that the parser accepts. */
 #define JSONATA_NEST_MAX 400u
 /** Defaults of the options, and the deepest evaluation the C stack is sized

@@ -10,6 +10,7 @@
 
 #include "jsonata/jsonata.h"
 
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's word */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char document[] =
@@ -19,6 +20,7 @@ static const char document[] =
     " \"n\": null, \"s\": \"the quick brown fox\", \"arr\": [[1], [2, [3]]]}";
 
 int
+/* NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's word */
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct jsonata_options options = {.now = 1700000000000,
