@@ -327,6 +327,5 @@ engine_bytes(const struct engine *engine)
            engine->undos_size * sizeof(*engine->undos) +
            engine->step.outputs_size * sizeof(*engine->step.outputs) +
            engine->step.entries.size + engine->texts.buf.size +
-           engine->step.entries.size + engine->arena.used_bytes +
-           engine->decider->bytes(engine->lines);
+           engine->arena.used_bytes + engine->decider->bytes(engine->lines);
 }

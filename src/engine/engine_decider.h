@@ -24,6 +24,8 @@
 #define ENGINE_PAYLOAD_BYTES_MAX 262144
 /** States entered in one transition before it yields. */
 #define ENGINE_STEP_STATES_MAX 1000
+/** Bytes of entries after which a transition yields. */
+#define ENGINE_STEP_BYTES_MAX 1048576
 /** States entered without an input from outside: an endless loop. */
 #define ENGINE_LOOP_STATES_MAX 100000
 

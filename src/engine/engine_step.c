@@ -46,7 +46,8 @@ engine_is_running(const struct engine *engine)
 bool
 engine_may_enter(const struct engine *engine)
 {
-    return engine->step.n_entered < ENGINE_STEP_STATES_MAX;
+    return engine->step.n_entered < ENGINE_STEP_STATES_MAX &&
+           engine->step.entries.len < ENGINE_STEP_BYTES_MAX;
 }
 
 int64_t
@@ -291,6 +292,7 @@ take_terminate(struct engine *engine, const struct engine_input *input)
     }
     add_reply(engine, &input->reply);
     entry.cause = input->reason;
+    engine_abandon(engine);
     entry.left = left_undone(engine);
     engine_close(engine, ENGINE_TERMINATED, 0, &entry);
     json_decref(entry.left);

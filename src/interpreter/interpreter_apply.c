@@ -63,7 +63,7 @@ interpreter_line_clear(struct interpreter_line *line)
 struct interpreter_line *
 interpreter_line_at(struct interpreter *in, int32_t frame)
 {
-    odk_assert(frame >= 0 && frame < INTERPRETER_LINES_MAX);
+    odk_assert(frame >= 0);
     while (frame >= in->lines_size) {
         int32_t size = in->lines_size ? in->lines_size * 2 : 2;
         struct interpreter_line *grown =

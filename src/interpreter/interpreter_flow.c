@@ -423,8 +423,8 @@ output_by_expression(struct interpreter_work *work, json_t *result)
     return json_incref(result ? result : work->input);
 }
 
-static bool
-fits(struct interpreter_work *work, json_t *value)
+bool
+interpreter_fits(struct interpreter_work *work, json_t *value)
 {
     if (engine_texts_size(engine_texts_of(work->engine), value) <=
         ENGINE_PAYLOAD_BYTES_MAX) {
@@ -461,7 +461,8 @@ interpreter_finish(struct interpreter_work *work, json_t *result)
         output = state->is_jsonata ? output_by_expression(work, selected)
                                    : output_by_path(work, selected);
     }
-    if (output && fits(work, output) && (!assigned || fits(work, assigned)) &&
+    if (output && interpreter_fits(work, output) &&
+        (!assigned || interpreter_fits(work, assigned)) &&
         interpreter_register(work, result)) {
         interpreter_leave(work, output, assigned, state->next);
     }

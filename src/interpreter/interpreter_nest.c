@@ -17,6 +17,11 @@ interpreter_do_parallel(struct interpreter_work *work)
     struct engine_entry items =
         interpreter_entry(in, ENGINE_EV_FACT_ITEMS, work->frame);
 
+    if (in->n_used + state->n_scopes > INTERPRETER_LINES_MAX) {
+        interpreter_work_blame(work, "States.Runtime",
+                               "The execution has too many branches at once.");
+        return;
+    }
     items.value = interpreter_arguments(work);
     if (work->is_failed) {
         return;
@@ -110,7 +115,10 @@ map_limits(struct interpreter_work *work, struct engine_entry *items)
             "The MaxConcurrency field must not be negative: %lld",
             (long long)limit);
     }
-    items->count = limit > 0 ? limit : INTERPRETER_INLINE_MAX;
+    items->count = limit == 0 ? INTERPRETER_INLINE_MAX
+                   : limit > INTERPRETER_CONCURRENCY_MAX
+                       ? INTERPRETER_CONCURRENCY_MAX
+                       : limit;
 }
 
 /* An iteration that another one made room for follows that one's last event. */
@@ -141,8 +149,9 @@ start_iterations(struct interpreter *in, struct engine *engine, int32_t frame,
 {
     for (;;) {
         const struct interpreter_line *line = interpreter_line(in, frame);
-        if (line->n_started >= line->length ||
-            line->n_started - line->n_done >= line->limit) {
+        int64_t running = line->n_started - line->n_done;
+        if (line->n_started >= line->length || running >= line->limit ||
+            (running > 0 && in->n_used >= INTERPRETER_LINES_MAX)) {
             return;
         }
         start_iteration(in, engine, frame, prev);
@@ -367,28 +376,38 @@ abort_line(struct interpreter *in, struct engine *engine, int32_t frame)
     engine_emit(engine, &end);
 }
 
+/* How far below a line another one is; 0: not at all. */
+static int32_t
+depth_below(const struct interpreter *in, int32_t line, int32_t above)
+{
+    int32_t depth = 0;
+
+    while (line >= 0 && line != above) {
+        line = interpreter_line(in, line)->parent;
+        depth++;
+    }
+    return line == above ? depth : 0;
+}
+
 /* The lines below a line, parents before their children. */
 static int32_t *
 lines_below(const struct interpreter *in, int32_t frame, size_t *n)
 {
     int32_t *list = malloc(((size_t)in->n_lines + 1) * sizeof(*list));
-    size_t done = 0;
+    size_t before = 0;
 
     if (!list) {
         odk_out_of_memory();
     }
-    list[0] = frame;
-    *n = 1;
-    while (done < *n) {
-        int32_t parent = list[done++];
+    *n = 0;
+    for (int32_t depth = 1; depth == 1 || *n > before; depth++) {
+        before = *n;
         for (int32_t i = 0; i < in->n_lines; i++) {
-            if (in->lines[i].is_used && in->lines[i].parent == parent) {
+            if (in->lines[i].is_used && depth_below(in, i, frame) == depth) {
                 list[(*n)++] = i;
             }
         }
     }
-    (*n)--;
-    memmove(list, list + 1, *n * sizeof(*list));
     return list;
 }
 

@@ -11,11 +11,12 @@
 #include "interpreter/interpreter.h"
 #include "json/json.h"
 
-/** Nesting of Parallel and Map states. */
-#define INTERPRETER_NEST_MAX 32
 /** Iterations of an inline Map that run at once, without MaxConcurrency. */
 #define INTERPRETER_INLINE_MAX 40
-/** Lines of a run at once: bounds branches and iterations. */
+/** Iterations that run at once, whatever MaxConcurrency says. */
+#define INTERPRETER_CONCURRENCY_MAX 10000
+/** Lines of a run at once, after which a Map starts one iteration at a time and
+ * a Parallel fails. */
 #define INTERPRETER_LINES_MAX 100000
 /** The longest Wait: the service counts seconds in 31 bits. */
 #define INTERPRETER_WAIT_SECONDS_MAX INT64_C(2147483647)
@@ -159,6 +160,9 @@ json_t *interpreter_variable(const struct interpreter *in, int32_t frame,
                              struct odk_str name);
 void interpreter_env(struct interpreter_work *work, json_t *input,
                      struct asl_env *env);
+
+/** Whether a value is within the payload quota; else the work failed. */
+bool interpreter_fits(struct interpreter_work *work, json_t *value);
 
 /** Ends the state: result (borrowed) through selector, path, Output and
  * Assign, then to `next`, -1: the line ends. */

@@ -311,7 +311,7 @@ interpreter_do_task(struct interpreter_work *work)
         return;
     }
     input = interpreter_arguments(work);
-    if (!work->is_failed) {
+    if (!work->is_failed && interpreter_fits(work, input)) {
         credentials = credentials_of(work);
     }
     if (!work->is_failed) {
