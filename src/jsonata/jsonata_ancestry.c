@@ -1,9 +1,8 @@
-#include "jsonata/jsonata_ancestry.h"
-
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_eval.h"
+#include "jsonata/jsonata_ancestry_priv.h"
+#include "jsonata/jsonata_eval_priv.h"
 
 #define SLOTS_CAP_FIRST 4u
 /* Slots times steps that one expression may make the compiler walk. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define BRIEF_DEPTH_MAX 6u
 

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_regex.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_regex_priv.h"
 
 uint32_t
 jx_arity(struct jv func)

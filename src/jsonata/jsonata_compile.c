@@ -2,9 +2,9 @@
 
 #include "base/base.h"
 #include "jsonata/jsonata.h"
-#include "jsonata/jsonata_ancestry.h"
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_node.h"
+#include "jsonata/jsonata_ancestry_priv.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_node_priv.h"
 
 #define PROGRAM_MAGIC     0x6a736f6eu
 #define PROGRAM_BYTES_MAX ((size_t)64 << 20)

@@ -5,8 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 /* What a jansson node costs the memory budget. */
 #define JSON_NODE_BYTES 64u

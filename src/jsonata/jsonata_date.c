@@ -1,11 +1,10 @@
-#include "jsonata/jsonata_date.h"
-
 #include <math.h>
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_fn.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_date_priv.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 const char *const jx_month_names[12] = {
     "January", "February", "March",     "April",   "May",      "June",

@@ -11,9 +11,9 @@
 #include <pcre2.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_date.h"
-#include "jsonata/jsonata_fn.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_date_priv.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define PATTERN_BYTES_MAX 65536u
 #define MATCH_LIMIT       100000u

@@ -1,10 +1,9 @@
-#include "jsonata/jsonata_eval.h"
-
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_regex.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_regex_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 void *
 jx_alloc(struct jx *ctx, size_t bytes)

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 struct jv
 jx_fail_value(struct jx *ctx, const char *code, struct jv value)

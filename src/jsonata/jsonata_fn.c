@@ -1,9 +1,8 @@
-#include "jsonata/jsonata_fn.h"
-
 #include <math.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define X(name, signature, arity, function) {name, signature, arity, function},
 static const struct jx_builtin builtins[] = {JX_BUILTINS(X)};

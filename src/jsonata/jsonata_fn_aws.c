@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_fn.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define RANGE_ITEMS_MAX 1000.0
 /* What a byte of JSON text may become in memory. */

@@ -3,8 +3,8 @@
  */
 
 #include "base/base.h"
-#include "jsonata/jsonata_fn.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 /* Calls func with as many of value, key and whole as it has parameters. */
 static struct jv

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_fn.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 struct jv
 jx_fn_zip(struct jx *ctx, struct jx_call *call)

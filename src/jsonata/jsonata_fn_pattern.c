@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_fn.h"
-#include "jsonata/jsonata_regex.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_regex_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 /* A limit that must not be negative; without one there is none. */
 static bool

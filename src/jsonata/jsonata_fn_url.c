@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_fn.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define URL_MARKS    "-_.!~*'()"
 #define URL_RESERVED ";/?:@&=+$,#"

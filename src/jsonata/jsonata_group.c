@@ -3,8 +3,8 @@
  */
 
 #include "base/base.h"
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 /* What fell under one key: the first item itself, from the second on an array
  * of all. */

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_fn.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define POSITIONS_MAX 32u
 #define PLACES_MAX    300u

@@ -5,8 +5,8 @@
 #include <math.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define RANGE_ITEMS_MAX 1e7
 

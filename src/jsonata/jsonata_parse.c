@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_node.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_node_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 static struct jn *expression(struct jp *jp, uint32_t power);
 

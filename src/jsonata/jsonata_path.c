@@ -7,7 +7,7 @@
 #include <math.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_eval.h"
+#include "jsonata/jsonata_eval_priv.h"
 
 static struct jv stages(struct jx *ctx, const struct jn_list *list,
                         struct jv input, /* NOLINT(misc-no-recursion) */

@@ -1,11 +1,10 @@
-#include "jsonata/jsonata_picture.h"
-
 #include <math.h>
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_fn.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_fn_priv.h"
+#include "jsonata/jsonata_picture_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define ROMAN_MAX        1e6
 #define DIGITS_MAX       128u

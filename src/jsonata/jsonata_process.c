@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_ancestry.h"
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_node.h"
+#include "jsonata/jsonata_ancestry_priv.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_node_priv.h"
 
 #define TREE_DEPTH_MAX 800u
 

@@ -5,7 +5,7 @@
  */
 
 #include "base/base.h"
-#include "jsonata/jsonata_node.h"
+#include "jsonata/jsonata_node_priv.h"
 
 static bool reads(const struct jn *node, bool is_top);
 

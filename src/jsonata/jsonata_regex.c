@@ -1,15 +1,14 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 
-#include "jsonata/jsonata_regex.h"
-
 #include <math.h>
 #include <string.h>
 
 #include <pcre2.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_node.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_node_priv.h"
+#include "jsonata/jsonata_regex_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define PATTERN_BYTES_MAX   65536u
 #define PATTERN_NEST_MAX    200u

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_regex.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_regex_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 #define LINE_ENDS "\\n\\r\\x{2028}\\x{2029}"
 #define BLANKS                                                                 \

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_text_priv.h"
 
 struct printer {
     struct jx_text *text;

@@ -1,10 +1,10 @@
-#include "jsonata/jsonata_text.h"
-
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "jsonata/jsonata_text_priv.h"
 
 #define TEXT_CAP_FIRST 32u
 

@@ -4,7 +4,7 @@
  */
 
 #include "base/base.h"
-#include "jsonata/jsonata_eval.h"
+#include "jsonata/jsonata_eval_priv.h"
 
 struct jv
 jx_eval_transform(struct jx *ctx, const struct jn *node, struct jv input,

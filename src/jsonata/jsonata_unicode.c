@@ -4,7 +4,7 @@
  */
 
 #include "base/base.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_text_priv.h"
 
 /* Every `step`-th code point from first to last maps to itself plus delta. */
 struct case_range {

@@ -1,11 +1,10 @@
-#include "jsonata/jsonata_value.h"
-
 #include <math.h>
 #include <string.h>
 
 #include "base/base_hash.h"
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_text_priv.h"
+#include "jsonata/jsonata_value_priv.h"
 
 #define ARRAY_CAP_FIRST 4u
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "jsonata/jsonata_picture.h"
-#include "jsonata/jsonata_text.h"
+#include "jsonata/jsonata_picture_priv.h"
+#include "jsonata/jsonata_text_priv.h"
 
 static const char *const few[] = {
     "Zero",    "One",     "Two",       "Three",    "Four",

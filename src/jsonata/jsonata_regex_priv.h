@@ -1,5 +1,5 @@
-#ifndef JSONATA_REGEX_H
-#define JSONATA_REGEX_H
+#ifndef JSONATA_REGEX_PRIV_H
+#define JSONATA_REGEX_PRIV_H
 
 /*
  * Regular expressions with JavaScript's syntax and meaning over PCRE2. Every
@@ -13,7 +13,7 @@
 
 #include "base/base_buf.h"
 #include "base/base_str.h"
-#include "jsonata/jsonata_eval.h"
+#include "jsonata/jsonata_eval_priv.h"
 
 struct jx_regex {
     struct jx_regex *next; /**< of the program */

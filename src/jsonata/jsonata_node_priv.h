@@ -1,5 +1,5 @@
-#ifndef JSONATA_NODE_H
-#define JSONATA_NODE_H
+#ifndef JSONATA_NODE_PRIV_H
+#define JSONATA_NODE_PRIV_H
 
 /*
  * The syntax tree. The parser makes binary nodes; jsonata_process turns them
@@ -12,7 +12,7 @@
 #include "base/base_arena.h"
 #include "base/base_map.h"
 #include "jsonata/jsonata.h"
-#include "jsonata/jsonata_value.h"
+#include "jsonata/jsonata_value_priv.h"
 
 enum jn_type {
     JN_END,
@@ -158,8 +158,11 @@ struct jn *jp_fail(struct jp *jp, const char *code, uint32_t position,
 /** A limit of the compiler was reached. */
 void jp_fail_limit(struct jp *jp);
 
+/** A zeroed node; NULL after a failure. */
 struct jn *jn_new(struct jp *jp, enum jn_type type, uint32_t position);
+/** Appends node to list. */
 void jn_list_add(struct jp *jp, struct jn_list *list, struct jn *node);
+/** The number of a name, 0 after a failure; the same name has one number. */
 uint32_t jp_symbol(struct jp *jp, struct odk_str name, bool is_variable);
 
 /** Next token as a node: of type NAME … REGEX, OPERATOR or END. `is_infix`:

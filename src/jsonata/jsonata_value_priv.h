@@ -1,5 +1,5 @@
-#ifndef JSONATA_VALUE_H
-#define JSONATA_VALUE_H
+#ifndef JSONATA_VALUE_PRIV_H
+#define JSONATA_VALUE_PRIV_H
 
 /*
  * The evaluator's values: 16 bytes, passed by copy. Arrays and objects of the
@@ -200,6 +200,7 @@ struct jv jv_array_copy(struct jx *ctx, struct jv v);
 /** The language's `append`: joins two values as arrays, ignoring undefined. */
 struct jv jv_append(struct jx *ctx, struct jv a, struct jv b);
 
+/** A new empty object of the evaluation; NULL once it failed. */
 struct jv_object *jv_object_new(struct jx *ctx);
 /** Sets or replaces; the key's bytes are kept by reference. */
 void jv_object_set(struct jx *ctx, struct jv_object *object, struct odk_str key,

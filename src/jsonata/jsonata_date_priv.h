@@ -1,5 +1,5 @@
-#ifndef JSONATA_DATE_H
-#define JSONATA_DATE_H
+#ifndef JSONATA_DATE_PRIV_H
+#define JSONATA_DATE_PRIV_H
 
 /*
  * Date and time pictures (XPath's format-dateTime, with the ISO week year as X
@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "jsonata/jsonata_eval.h"
-#include "jsonata/jsonata_picture.h"
+#include "jsonata/jsonata_eval_priv.h"
+#include "jsonata/jsonata_picture_priv.h"
 
 #define JX_DAY_MS         86400000.0
 #define JX_DATE_MS_MAX    8.64e15

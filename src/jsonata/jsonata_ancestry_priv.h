@@ -1,7 +1,7 @@
-#ifndef JSONATA_ANCESTRY_H
-#define JSONATA_ANCESTRY_H
+#ifndef JSONATA_ANCESTRY_PRIV_H
+#define JSONATA_ANCESTRY_PRIV_H
 
-#include "jsonata/jsonata_node.h"
+#include "jsonata/jsonata_node_priv.h"
 
 /** What the reference calls the kind of node, for errors. */
 struct jv jn_type_name(const struct jn *node);

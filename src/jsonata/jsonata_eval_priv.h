@@ -1,5 +1,5 @@
-#ifndef JSONATA_EVAL_H
-#define JSONATA_EVAL_H
+#ifndef JSONATA_EVAL_PRIV_H
+#define JSONATA_EVAL_PRIV_H
 
 /*
  * One evaluation: its budget, its arena, its fault. Functions return values and
@@ -14,8 +14,8 @@
 #include "base/base_arena.h"
 #include "base/base_rand.h"
 #include "jsonata/jsonata.h"
-#include "jsonata/jsonata_node.h"
-#include "jsonata/jsonata_value.h"
+#include "jsonata/jsonata_node_priv.h"
+#include "jsonata/jsonata_value_priv.h"
 
 /** What the error's sentence is made of; undefined parts are left out. */
 struct jx_fault {
@@ -152,30 +152,40 @@ jv_cstr(const char *text)
     return jv_string(odk_str(text));
 }
 
+/** The value of a node: input is the context item, env the variables.
+ * Undefined once the evaluation failed. The jx_eval_… below are its cases. */
 struct jv jx_eval(struct jx *ctx, const struct jn *node, struct jv input,
                   struct jx_frame *env);
 
 /* jsonata_path.c */
 struct jv jx_eval_path(struct jx *ctx, const struct jn *node, struct jv input,
                        struct jx_frame *env);
+/** What of input a predicate keeps. */
 struct jv jx_filter(struct jx *ctx, const struct jn *predicate, struct jv input,
                     struct jx_frame *env);
 /** The frame of a tuple: its bindings before those of env. */
 struct jx_frame *jx_tuple_frame(struct jx *ctx, struct jv item,
                                 struct jx_frame *env);
+
 /* jsonata_group.c */
+
+/** The object of a group's pairs over input. */
 struct jv jx_group(struct jx *ctx, const struct jn *group, struct jv input,
                    struct jx_frame *env);
+/** input in the order of a sort node's terms. */
 struct jv jx_sort_by(struct jx *ctx, const struct jn *sort, struct jv input,
                      struct jx_frame *env);
+
 /* jsonata_op.c */
 struct jv jx_eval_binary(struct jx *ctx, const struct jn *node, struct jv input,
                          struct jx_frame *env);
+/** Member `key` of an object, or of every object of an array. */
 struct jv jx_lookup_name(struct jx *ctx, struct jv input, struct odk_str key);
 struct jv jx_eval_wildcard(struct jx *ctx, const struct jn *node,
                            struct jv input, struct jx_frame *env);
 struct jv jx_eval_descendant(struct jx *ctx, const struct jn *node,
                              struct jv input, struct jx_frame *env);
+
 /* jsonata_call.c */
 struct jv jx_eval_function(struct jx *ctx, const struct jn *node,
                            struct jv input, struct jx_frame *env);
@@ -191,15 +201,20 @@ struct jv jx_apply(struct jx *ctx, struct jv func, struct jv *args, uint32_t n,
                    struct jv input);
 /** Parameters that a function takes, for higher-order functions. */
 uint32_t jx_arity(struct jv func);
+
 /* jsonata_transform.c */
 struct jv jx_eval_transform(struct jx *ctx, const struct jn *node,
                             struct jv input, struct jx_frame *env);
+/** A changed copy of object. */
 struct jv jx_apply_transform(struct jx *ctx, const struct jv_func *func,
                              struct jv object);
 
+/** An empty frame below parent (NULL = outermost). */
 struct jx_frame *jx_frame_new(struct jx *ctx, struct jx_frame *parent);
+/** Binds sym in the frame, hiding what it was bound to. */
 void jx_bind(struct jx *ctx, struct jx_frame *frame, uint32_t sym,
              struct jv value);
+/** What sym is bound to, here, further out, or by the caller. */
 struct jv jx_lookup(struct jx *ctx, const struct jx_frame *frame, uint32_t sym);
 
 /** Checks and completes arguments; args is replaced. False after a failure. */

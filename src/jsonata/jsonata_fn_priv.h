@@ -1,12 +1,12 @@
-#ifndef JSONATA_FN_H
-#define JSONATA_FN_H
+#ifndef JSONATA_FN_PRIV_H
+#define JSONATA_FN_PRIV_H
 
 /*
  * The functions of the language. Arguments have passed their signature, so a
  * function may rely on the kinds it names, and must expect undefined.
  */
 
-#include "jsonata/jsonata_eval.h"
+#include "jsonata/jsonata_eval_priv.h"
 
 /* X(name, signature, arity, function): arity is what the reference's own
  * function declares, which higher-order functions go by. */

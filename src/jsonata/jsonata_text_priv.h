@@ -1,5 +1,5 @@
-#ifndef JSONATA_TEXT_H
-#define JSONATA_TEXT_H
+#ifndef JSONATA_TEXT_PRIV_H
+#define JSONATA_TEXT_PRIV_H
 
 /*
  * Strings of an evaluation: a builder over its arena, code points, UTF-16
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "base/base_str.h"
-#include "jsonata/jsonata_eval.h"
+#include "jsonata/jsonata_eval_priv.h"
 
 struct jx_text {
     struct jx *ctx;
@@ -46,6 +46,7 @@ size_t jx_units(struct odk_str s);
 /** Byte offset of a UTF-16 offset, rounded down to a code point. */
 size_t jx_units_offset(struct odk_str s, size_t units);
 
+/** Bytes from … to, both cut to the length. */
 struct odk_str jx_str_slice(struct odk_str s, size_t from, size_t to);
 /** First occurrence at or after from; -1 if none. */
 ptrdiff_t jx_str_find(struct odk_str s, struct odk_str part, size_t from);

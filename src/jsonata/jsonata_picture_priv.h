@@ -1,5 +1,5 @@
-#ifndef JSONATA_PICTURE_H
-#define JSONATA_PICTURE_H
+#ifndef JSONATA_PICTURE_PRIV_H
+#define JSONATA_PICTURE_PRIV_H
 
 /*
  * Picture strings of integers (XPath's format-integer): decimal patterns with
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "jsonata/jsonata_eval.h"
+#include "jsonata/jsonata_eval_priv.h"
 
 #define JX_SEPARATORS_MAX 32u
 
