@@ -39,7 +39,11 @@ put_value(const struct view *view, const char *label, const char *name)
 
     if (value) {
         put_label(view, label);
-        cli_short_json(value, PAYLOAD_MAX, &view->cli->out);
+        if (json_is_string(value)) {
+            cli_short_text(json_str(value), PAYLOAD_MAX, &view->cli->out);
+        } else {
+            cli_short_json(value, PAYLOAD_MAX, &view->cli->out);
+        }
         odk_buf_put_char(&view->cli->out, '\n');
     }
 }
@@ -232,23 +236,23 @@ static void
 put_commands(const struct view *view, int64_t entry)
 {
     const struct store_pg_execution *row = &view->look->row;
-    const char *namespace_ = "";
+    const char *option = "";
     struct odk_buf flag;
 
     odk_buf_init(&flag, 0);
     if (!odk_str_is(row->namespace_, "default")) {
         odk_buf_printf(&flag, " --namespace %.*s",
                        ODK_STR_ARG(row->namespace_));
-        namespace_ = flag.ptr;
+        option = flag.ptr;
     }
     cli_printf(view->cli,
                "    odradek saga retry %.*s --entry %lld%s\n"
                "    odradek saga skip %.*s --entry %lld%s --reason 'why'\n"
                "    odradek saga complete %.*s --entry %lld%s --reason 'what "
                "was done by hand'\n",
-               ODK_STR_ARG(row->workflow_id), (long long)entry, namespace_,
-               ODK_STR_ARG(row->workflow_id), (long long)entry, namespace_,
-               ODK_STR_ARG(row->workflow_id), (long long)entry, namespace_);
+               ODK_STR_ARG(row->workflow_id), (long long)entry, option,
+               ODK_STR_ARG(row->workflow_id), (long long)entry, option,
+               ODK_STR_ARG(row->workflow_id), (long long)entry, option);
     odk_buf_release(&flag);
 }
 

@@ -161,7 +161,7 @@ help_config(struct cli *cli)
 static void
 markdown_command(struct cli *cli, const struct cli_command *command)
 {
-    cli_printf(cli, "## odradek %s\n\n`odradek %s%s%s [flags]`: %s.\n",
+    cli_printf(cli, "\n## odradek %s\n\n`odradek %s%s%s [flags]`: %s.\n",
                command->name, command->name, command->usage[0] ? " " : "",
                command->usage, command->summary);
     if (command->help) {
@@ -173,14 +173,15 @@ markdown_command(struct cli *cli, const struct cli_command *command)
     }
     for (size_t i = 0; command->flags && command->flags[i].name; i++) {
         const struct cli_flag *flag = &command->flags[i];
-        cli_printf(cli, "| `--%s%s%s` | %s |\n", flag->name,
-                   flag->value ? " " : "", flag->value ? flag->value : "",
-                   flag->help);
+        cli_printf(cli, "| `--%s%s", flag->name, flag->value ? " " : "");
+        for (const char *c = flag->value; c && *c; c++) {
+            cli_printf(cli, "%s%c", *c == '|' ? "\\" : "", *c);
+        }
+        cli_printf(cli, "` | %s |\n", flag->help);
     }
     if (command->examples) {
         cli_printf(cli, "\n```\n%s```\n", command->examples);
     }
-    cli_printf(cli, "\n");
 }
 
 static void
@@ -205,11 +206,9 @@ markdown_commands(struct cli *cli)
     for (size_t i = 0; i < ODK_ARRAY_LEN(exits); i++) {
         cli_printf(cli, "| %d | %s |\n", (int)exits[i].code, exits[i].text);
     }
-    cli_printf(cli, "\n");
     for (size_t i = 0; i < n; i++) {
         markdown_command(cli, &commands[i]);
     }
-    cli->out.len--;
 }
 
 /* ---- finding the topic ---- */

@@ -66,7 +66,7 @@ wait_end(struct cli_look *look, odk_time_ms give_up_at)
     struct odk_arena names;
 
     odk_arena_init(&names, 0);
-    struct odk_str namespace_ = odk_arena_str(&names, look->row.namespace_);
+    struct odk_str space = odk_arena_str(&names, look->row.namespace_);
     struct odk_str id = odk_arena_str(&names, look->row.workflow_id);
     int rc = 0;
     while (rc == 0 && look->row.status == ENGINE_RUNNING) {
@@ -77,8 +77,8 @@ wait_end(struct cli_look *look, odk_time_ms give_up_at)
         rest(pause < left ? pause : left);
         pause = pause * 3 / 2 > PAUSE_MS_MAX ? PAUSE_MS_MAX : pause * 3 / 2;
         odk_arena_reset(&look->arena);
-        rc = store_pg_describe(look->query, namespace_, id, &run_id,
-                               &look->arena, &look->row, &err);
+        rc = store_pg_describe(look->query, space, id, &run_id, &look->arena,
+                               &look->row, &err);
     }
     odk_arena_release(&names);
     return rc == 0 ? CLI_OK : cli_fail_err(look->cli, &err);

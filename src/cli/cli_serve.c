@@ -16,9 +16,10 @@
 #include "relay/relay.h"
 #include "store_pg/store_pg_migrate.h"
 
-#define MAINTAIN_MS     ((odk_dur_ms)24 * 3600 * 1000)
-#define STOP_MARGIN_MS  10000
-#define TOPIC_BYTES_MAX ((size_t)8 << 20)
+#define MAINTAIN_MS       ((odk_dur_ms)24 * 3600 * 1000)
+#define MAINTAIN_RETRY_MS ((odk_dur_ms)3600 * 1000)
+#define STOP_MARGIN_MS    10000
+#define TOPIC_BYTES_MAX   ((size_t)8 << 20)
 
 struct server {
     struct serve serve;
@@ -281,10 +282,11 @@ prepare(struct server *server)
     static const struct {
         const char *what;
         int (*check)(struct server *server, struct odk_err *err);
+        const char *option; /* that says where it is */
     } checks[] = {
-        {"database", check_database},
-        {"schema_registry", check_codec},
-        {"kafka", check_topics},
+        {"database", check_database, "postgres.conninfo"},
+        {"schema_registry", check_codec, "registry.urls"},
+        {"kafka", check_topics, "kafka.bootstrap"},
     };
 
     odk_dur_ms pause = SERVE_PAUSE_MS_MIN;
@@ -305,8 +307,9 @@ prepare(struct server *server)
                        is_transient ? "waiting_for" : "refused",
                        checks[i].what);
         serve_log(&server->serve, is_transient ? ODK_LOG_WARN : ODK_LOG_ERROR,
-                  event, "%s%s", err.message,
-                  is_transient ? "; trying again" : "");
+                  event, "%s; %s, and %s says where it is", err.message,
+                  is_transient ? "trying again until it is there" : "giving up",
+                  checks[i].option);
         if (!is_transient) {
             return err.code == ODK_ESCHEMA ? CLI_FAILED
                                            : (int)cli_exit_of(err.code);
@@ -405,7 +408,7 @@ chores(struct server *server)
             0) {
             serve_log(&server->serve, ODK_LOG_WARN, "serve.maintain_failed",
                       "partitions ahead were not made: %s", err.message);
-            server->maintain_at = now + 3600 * 1000;
+            server->maintain_at = now + MAINTAIN_RETRY_MS;
         }
     }
 }

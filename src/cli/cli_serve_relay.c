@@ -28,41 +28,51 @@ read_binding(struct serve_relay *self, struct odk_str name, int32_t version,
     return rc;
 }
 
+/* First offsets by partition; those that are not listed begin at 0. */
 static int
-registry_read(void *ctx, struct odk_str name, struct odk_str topic,
-              int32_t version, struct odk_arena *arena,
-              struct relay_version *out, struct odk_err *err)
+find_starts(const struct store_pg_binding *binding, struct odk_str topic,
+            struct odk_arena *arena, struct relay_version *out,
+            struct odk_err *err)
 {
-    struct store_pg_binding binding = {0};
     size_t n = 0;
-    int rc = read_binding(ctx, name, version, arena, &binding, err);
 
-    if (rc != 0) {
-        return rc;
-    }
-    for (size_t i = 0; i < binding.n_starts; i++) {
-        size_t past = (size_t)binding.starts[i].partition + 1;
-        bool is_ours = odk_str_eq(binding.starts[i].topic, topic);
+    for (size_t i = 0; i < binding->n_starts; i++) {
+        size_t past = (size_t)binding->starts[i].partition + 1;
+        bool is_ours = odk_str_eq(binding->starts[i].topic, topic);
         n = is_ours && past > n ? past : n;
     }
     int64_t *starts = odk_arena_calloc(arena, n + 1, sizeof(*starts));
     if (!starts) {
         return odk_err_set(err, ODK_ELIMIT, "a binding with too many starts");
     }
-    for (size_t i = 0; i < binding.n_starts; i++) {
-        if (odk_str_eq(binding.starts[i].topic, topic)) {
-            starts[binding.starts[i].partition] = binding.starts[i].offset;
+    for (size_t i = 0; i < binding->n_starts; i++) {
+        if (odk_str_eq(binding->starts[i].topic, topic)) {
+            starts[binding->starts[i].partition] = binding->starts[i].offset;
         }
+    }
+    out->starts = starts;
+    out->n_starts = n;
+    return 0;
+}
+
+static int
+registry_read( // NOLINT(readability-function-size): the port's signature
+    void *ctx, struct odk_str name, struct odk_str topic, int32_t version,
+    struct odk_arena *arena, struct relay_version *out, struct odk_err *err)
+{
+    struct store_pg_binding binding = {0};
+    int rc = read_binding(ctx, name, version, arena, &binding, err);
+
+    if (rc != 0) {
+        return rc;
     }
     *out = (struct relay_version){
         .version = binding.version,
         .incarnation = binding.incarnation,
         .rules = binding.rules,
         .is_quarantined = binding.quarantine.ptr != NULL,
-        .starts = starts,
-        .n_starts = n,
     };
-    return 0;
+    return find_starts(&binding, topic, arena, out, err);
 }
 
 static int

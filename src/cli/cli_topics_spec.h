@@ -11,7 +11,7 @@
 #include "bus_kafka/bus_kafka_admin.h"
 #include "cli/cli.h"
 
-#define CLI_TOPICS_BYTES_MAX (1024 * 1024)
+#define CLI_TOPICS_BYTES_MAX ((size_t)1024 * 1024)
 #define CLI_TOPIC_QUEUE      ODK_STR("<queue>")
 
 /** The built-in file. */

@@ -10,13 +10,18 @@
 #define POSTGRES_PREFIX ODK_STR("postgres.")
 
 static const struct config_option options[CONFIG_KEYS] = {
-#define X(key, name, type, fallback, min, max, choices, reload, secret, alias, \
-          help)                                                                \
-    {name,     CONFIG_TYPE_##type,                                             \
-     fallback, min,                                                            \
-     max,      choices,                                                        \
-     reload,   secret,                                                         \
-     alias,    help},
+#define X(key, dotted, kind, value, least, most, words, reload, secret, brief, \
+          text)                                                                \
+    {.name = (dotted),                                                         \
+     .type = CONFIG_TYPE_##kind,                                               \
+     .fallback = (value),                                                      \
+     .min = (least),                                                           \
+     .max = (most),                                                            \
+     .choices = (words),                                                       \
+     .is_reloadable = (reload),                                                \
+     .is_secret = (secret),                                                    \
+     .alias = (brief),                                                         \
+     .help = (text)},
     CONFIG_TABLE(X)
 #undef X
 };
@@ -310,7 +315,7 @@ read_secret(struct config *config, enum config_key from, enum config_key to,
     if (len > CONFIG_SECRET_BYTES_MAX || memchr(bytes, '\0', len)) {
         return odk_err_set(err, ODK_EINVAL,
                            "%s (set by %s): %s must hold one line of at most "
-                           "%d bytes",
+                           "%zu bytes",
                            options[from].name, config->values[from].where, path,
                            CONFIG_SECRET_BYTES_MAX);
     }

@@ -18,8 +18,8 @@
 #include "base/base.h"
 #include "config/config_table.h"
 
-#define CONFIG_FILE_BYTES_MAX   (256 * 1024)
-#define CONFIG_SECRET_BYTES_MAX 4096
+#define CONFIG_FILE_BYTES_MAX   ((size_t)256 * 1024)
+#define CONFIG_SECRET_BYTES_MAX ((size_t)4096)
 #define CONFIG_PASSED_MAX       256
 
 enum config_type {
@@ -34,16 +34,16 @@ enum config_type {
 
 /** One row of the table. */
 struct config_option {
-    const char *name; /**< dotted */
-    enum config_type type;
+    const char *name;     /**< dotted */
     const char *fallback; /**< default, as it would be written; "" = none */
     int64_t min;          /**< INT, DURATION, SIZE; STR: fewest bytes */
     int64_t max;          /**< likewise; STR: most bytes */
     const char *choices;  /**< CHOICE: "a|b"; else NULL */
-    bool is_reloadable;   /**< SIGHUP applies a new value */
-    bool is_secret;       /**< never shown */
     const char *alias;    /**< short environment variable, or NULL */
     const char *help;
+    enum config_type type;
+    bool is_reloadable; /**< SIGHUP applies a new value */
+    bool is_secret;     /**< never shown */
 };
 
 /** The row of a key. */

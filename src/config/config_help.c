@@ -1,5 +1,3 @@
-#include <ctype.h>
-
 #include "config/config_priv.h"
 
 void
@@ -11,14 +9,21 @@ config_flag_name(enum config_key key, struct odk_buf *out)
     }
 }
 
+static char
+variable_char(char c)
+{
+    if (c == '.' || c == '-') {
+        return '_';
+    }
+    return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
 void
 config_variable_name(enum config_key key, struct odk_buf *out)
 {
     odk_buf_put_cstr(out, "ODRADEK_");
     for (const char *c = config_option(key)->name; *c; c++) {
-        odk_buf_put_char(out, *c == '.' || *c == '-'
-                                  ? '_'
-                                  : (char)toupper((unsigned char)*c));
+        odk_buf_put_char(out, variable_char(*c));
     }
 }
 
@@ -114,7 +119,7 @@ put_option(struct odk_buf *out, enum config_key key)
 {
     const struct config_option *option = config_option(key);
 
-    odk_buf_printf(out, "### `%s`\n\n%s\n\n- flag `", option->name,
+    odk_buf_printf(out, "\n### `%s`\n\n%s\n\n- flag `", option->name,
                    option->help);
     config_flag_name(key, out);
     odk_buf_put_cstr(out, "`, variable `");
@@ -135,7 +140,7 @@ put_option(struct odk_buf *out, enum config_key key)
     if (option->is_secret) {
         odk_buf_put_cstr(out, "\n- secret: never shown nor logged");
     }
-    odk_buf_put_cstr(out, "\n\n");
+    odk_buf_put_char(out, '\n');
 }
 
 void
@@ -176,10 +181,8 @@ config_markdown(struct odk_buf *out)
         "ODRADEK_KAFKA__SSL_CA_LOCATION=/etc/ssl/kafka.pem\n"
         "ODRADEK_POSTGRES__SSLMODE=verify-full\n"
         "```\n\n"
-        "## Options\n\n");
+        "## Options\n");
     for (int key = 0; key < CONFIG_KEYS; key++) {
         put_option(out, (enum config_key)key);
     }
-    out->len--; /* one line end at the end of the file */
-    out->ptr[out->len] = '\0';
 }

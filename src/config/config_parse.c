@@ -8,16 +8,12 @@ struct unit {
 };
 
 static const struct unit durations[] = {
-    {"ms", 1},      {"s", 1000},       {"m", 60000},
-    {"min", 60000}, {"h", 60 * 60000}, {"d", 24 * 3600000},
+    {"ms", 1},      {"s", 1000},    {"m", 60000},
+    {"min", 60000}, {"h", 3600000}, {"d", 86400000},
 };
 
 static const struct unit sizes[] = {
-    {"", 1},
-    {"B", 1},
-    {"KiB", 1024},
-    {"MiB", 1024 * 1024},
-    {"GiB", 1024 * 1024 * 1024},
+    {"", 1}, {"B", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824},
 };
 
 static bool
@@ -100,7 +96,10 @@ config_parse(const struct config_option *option, struct odk_str text,
 {
     bool is_valid = false;
 
-    if (memchr(text.ptr ? text.ptr : "", '\0', text.len)) {
+    if (!text.ptr) {
+        text = ODK_STR("");
+    }
+    if (memchr(text.ptr, '\0', text.len)) {
         return false;
     }
     switch (option->type) {

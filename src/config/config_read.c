@@ -76,9 +76,9 @@ config_read_file(struct config *config, const char *path, struct odk_err *err)
     if (ferror(file)) {
         rc = odk_err_set(err, ODK_EIO, "--config: %s cannot be read", path);
     } else if (len > CONFIG_FILE_BYTES_MAX) {
-        rc =
-            odk_err_set(err, ODK_ETOOBIG, "--config: %s has more than %d bytes",
-                        path, CONFIG_FILE_BYTES_MAX);
+        rc = odk_err_set(err, ODK_ETOOBIG,
+                         "--config: %s has more than %zu bytes", path,
+                         CONFIG_FILE_BYTES_MAX);
     } else {
         rc = config_read_text(config, odk_str_n(bytes, len), path, err);
     }
@@ -105,6 +105,12 @@ is_variable_of(struct odk_str variable, enum config_key key)
     return is_same;
 }
 
+static char
+lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 /* ODRADEK_KAFKA__SSL_CA_LOCATION to kafka.ssl.ca.location: no name of
  * librdkafka has an underscore. libpq's names have no dots, so there it stays.
  */
@@ -120,8 +126,8 @@ passed_name(struct odk_str variable, struct odk_buf *out)
     }
     odk_buf_put_cstr(out, is_kafka ? "kafka." : "postgres.");
     for (size_t i = prefixes[is_kafka ? 0 : 1].len; i < variable.len; i++) {
-        int c = tolower((unsigned char)variable.ptr[i]);
-        odk_buf_put_char(out, is_kafka && c == '_' ? '.' : (char)c);
+        char c = lower(variable.ptr[i]);
+        odk_buf_put_char(out, is_kafka && c == '_' ? '.' : c);
     }
     return true;
 }

@@ -58,37 +58,51 @@ value_end(struct odk_str text, size_t at)
     return text.len;
 }
 
+static size_t
+skip_space(struct odk_str text, size_t at)
+{
+    while (at < text.len && isspace((unsigned char)text.ptr[at])) {
+        at++;
+    }
+    return at;
+}
+
+/* At "password = value": the end of the value; 0: it is not there. */
+static size_t
+password_end(struct odk_str text, size_t at)
+{
+    static const struct odk_str key = ODK_STR_INIT("password");
+
+    if (!odk_str_starts(odk_str_from(text, at), key)) {
+        return 0;
+    }
+    at = skip_space(text, at + key.len);
+    return at < text.len && text.ptr[at] == '='
+               ? value_end(text, skip_space(text, at + 1))
+               : 0;
+}
+
 static void
 show_conninfo(struct odk_str text, struct odk_buf *out)
 {
-    static const struct odk_str key = ODK_STR_INIT("password");
     size_t end = 0;
 
     for (size_t i = 0; i < text.len;) {
-        struct odk_str rest = odk_str_from(text, i);
-        if (odk_str_starts(rest, key)) {
-            size_t at = i + key.len;
-            while (at < text.len && isspace((unsigned char)text.ptr[at])) {
-                at++;
-            }
-            if (at < text.len && text.ptr[at] == '=') {
-                odk_buf_put_cstr(out, "password=" MASK);
-                at++;
-                while (at < text.len && isspace((unsigned char)text.ptr[at])) {
-                    at++;
-                }
-                i = value_end(text, at);
-                continue;
-            }
+        size_t past = password_end(text, i);
+        if (past > 0) {
+            odk_buf_put_cstr(out, "password=" MASK);
+            i = past;
+            continue;
         }
-        odk_buf_put_char(out, text.ptr[i++]);
-        if (odk_str_starts(rest, ODK_STR("//"))) {
-            size_t from = uri_password(text, i + 1, &end);
-            if (from > 0) {
-                odk_buf_put(out, text.ptr + i, from - i);
-                odk_buf_put_cstr(out, MASK);
-                i = end;
-            }
+        bool is_authority =
+            odk_str_starts(odk_str_from(text, i), ODK_STR("//"));
+        size_t from = is_authority ? uri_password(text, i + 2, &end) : 0;
+        if (from > 0) {
+            odk_buf_put(out, text.ptr + i, from - i);
+            odk_buf_put_cstr(out, MASK);
+            i = end;
+        } else {
+            odk_buf_put_char(out, text.ptr[i++]);
         }
     }
 }
