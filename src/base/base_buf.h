@@ -32,6 +32,7 @@ void odk_buf_clear(struct odk_buf *buf);
 char *odk_buf_reserve(struct odk_buf *buf, size_t n);
 void odk_buf_commit(struct odk_buf *buf, size_t n);
 
+/** Append bytes, text or a decimal number. */
 void odk_buf_put(struct odk_buf *buf, const void *data, size_t len);
 void odk_buf_put_str(struct odk_buf *buf, struct odk_str s);
 void odk_buf_put_cstr(struct odk_buf *buf, const char *text);

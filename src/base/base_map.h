@@ -28,6 +28,7 @@ void odk_map_init(struct odk_map *map);
 /** Frees the table, not the nodes. */
 void odk_map_release(struct odk_map *map);
 
+/** The node of a key, or NULL. */
 struct odk_map_node *odk_map_find(const struct odk_map *map,
                                   struct odk_str key);
 

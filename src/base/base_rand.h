@@ -10,6 +10,7 @@ struct odk_rand {
 };
 
 void odk_rand_init(struct odk_rand *rand, uint64_t seed);
+/** 64 random bits. */
 uint64_t odk_rand_u64(struct odk_rand *rand);
 /** Uniform in [0, n), n > 0. */
 uint64_t odk_rand_below(struct odk_rand *rand, uint64_t n);

@@ -55,6 +55,7 @@ odk_str_is(struct odk_str a, const char *text)
 /** Bytewise order, shorter first among equals: <0, 0, >0. */
 int odk_str_cmp(struct odk_str a, struct odk_str b);
 
+/** Whether s begins, or ends, with the other. */
 bool odk_str_starts(struct odk_str s, struct odk_str prefix);
 bool odk_str_ends(struct odk_str s, struct odk_str suffix);
 

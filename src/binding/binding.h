@@ -56,6 +56,7 @@ int binding_compile(struct odk_str text, struct binding **out,
                     struct binding_problems *problems) ODK_MUST_USE;
 void binding_free(struct binding *binding);
 
+/** Its name; borrowed. */
 struct odk_str binding_name(const struct binding *binding);
 
 /** The distinct topics of the rules, in order of appearance; borrowed. */

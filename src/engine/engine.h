@@ -243,6 +243,7 @@ struct engine_identity {
 };
 
 /** Read at any time; what is pointed to is borrowed until the next step. */
+/** Accessors; everything is borrowed until the next step. */
 const struct engine_identity *engine_identity(const struct engine *engine);
 enum engine_status engine_status(const struct engine *engine);
 int64_t engine_version(const struct engine *engine);

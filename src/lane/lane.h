@@ -119,6 +119,7 @@ void lane_close(struct lane *lane, bool is_leaving);
  * bus is the caller's to end. */
 void lane_crash(struct lane *lane);
 
+/** Counters as of the last tick; read them from the lane's own thread. */
 const struct lane_stats *lane_stats(const struct lane *lane);
 
 /** Rises with every tick: a watchdog compares it. Safe from another thread. */

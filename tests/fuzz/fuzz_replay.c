@@ -1,6 +1,7 @@
 /*
- * Replays a corpus through LLVMFuzzerTestOneInput without libFuzzer, so that every preset runs what
- * fuzzing ever found. Usage: fuzz_<name> FILE_OR_DIRECTORY…
+ * Replays a corpus through LLVMFuzzerTestOneInput without libFuzzer, so that
+ * every preset runs what fuzzing ever found. Usage: fuzz_<name>
+ * FILE_OR_DIRECTORY…
  */
 
 #include <dirent.h>
