@@ -89,10 +89,10 @@ caught_output(struct interpreter_work *work, const struct asl_catcher *catcher)
     }
     if (json_path_set(catcher->result_path, work->input, work->failure, &output,
                       &err) != 0) {
-        interpreter_work_blame(
-            work, "States.ResultPathMatchFailure",
-            "Unable to apply step \"%.*s\" to input: %s",
-            ODK_STR_ARG(json_path_text(catcher->result_path)), err.message);
+        odk_buf_printf(interpreter_blame(work, "States.ResultPathMatchFailure"),
+                       "Unable to apply step \"%.*s\" to input: %s",
+                       ODK_STR_ARG(json_path_text(catcher->result_path)),
+                       err.message);
     }
     return output;
 }

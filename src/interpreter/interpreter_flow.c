@@ -4,7 +4,6 @@
  * variables that expressions see.
  */
 
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "interpreter/interpreter_priv.h"
@@ -31,62 +30,27 @@ interpreter_work_release(struct interpreter_work *work)
     odk_buf_release(&work->error.cause);
 }
 
-static void
-put_format(struct odk_buf *out, const char *fmt, va_list args)
-{
-    va_list again;
-    char small[256];
-
-    va_copy(again, args);
-    int n = vsnprintf(small, sizeof(small), fmt, args);
-    if (n >= 0 && (size_t)n < sizeof(small)) {
-        odk_buf_put(out, small, (size_t)n);
-    } else if (n >= 0) {
-        char *room = odk_buf_reserve(out, (size_t)n + 1);
-        if (room) {
-            (void)vsnprintf(room, (size_t)n + 1, fmt, again);
-            odk_buf_commit(out, (size_t)n);
-        }
-    }
-    va_end(again);
-}
-
-static void
-set_error(struct interpreter_work *work, const char *name)
+struct odk_buf *
+interpreter_fail(struct interpreter_work *work, const char *name)
 {
     work->is_failed = true;
     odk_buf_clear(&work->error.cause);
     (void)snprintf(work->error.name, sizeof(work->error.name), "%s", name);
+    return &work->error.cause;
 }
 
-void
-interpreter_work_fail(struct interpreter_work *work, const char *name,
-                      const char *fmt, ...)
+struct odk_buf *
+interpreter_blame(struct interpreter_work *work, const char *name)
 {
-    va_list args;
+    struct odk_buf *cause = interpreter_fail(work, name);
 
-    set_error(work, name);
-    va_start(args, fmt);
-    put_format(&work->error.cause, fmt, args);
-    va_end(args);
-}
-
-void
-interpreter_work_blame(struct interpreter_work *work, const char *name,
-                       const char *fmt, ...)
-{
-    va_list args;
-
-    set_error(work, name);
     odk_buf_printf(
-        &work->error.cause,
+        cause,
         "An error occurred while executing the state '%.*s' (entered at the "
         "event id #%lld). ",
         ODK_STR_ARG(work->state->name),
         (long long)interpreter_line(work->in, work->frame)->entered_id);
-    va_start(args, fmt);
-    put_format(&work->error.cause, fmt, args);
-    va_end(args);
+    return cause;
 }
 
 /* Variables. An inner scope reads the outer ones; a distributed Map's children
@@ -346,8 +310,8 @@ interpreter_eval_int(struct interpreter_work *work,
     json_t *out = interpreter_eval(work, value, work->effective, location);
     if (out && !json_to_i64(out, &number) &&
         !(json_is_string(out) && odk_str_to_i64(json_str(out), &number))) {
-        interpreter_work_blame(work, "States.Runtime",
-                               "The %s parameter is not an integer.", location);
+        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
+                       "The %s parameter is not an integer.", location);
     }
     json_decref(out);
     return number;
@@ -394,10 +358,10 @@ output_by_path(struct interpreter_work *work, json_t *result)
         placed = json_incref(result);
     } else if (json_path_set(state->result_path, work->input, result, &placed,
                              &err) != 0) {
-        interpreter_work_blame(work, "States.ResultPathMatchFailure",
-                               "Unable to apply step \"%.*s\" to input: %s",
-                               ODK_STR_ARG(json_path_text(state->result_path)),
-                               err.message);
+        odk_buf_printf(interpreter_blame(work, "States.ResultPathMatchFailure"),
+                       "Unable to apply step \"%.*s\" to input: %s",
+                       ODK_STR_ARG(json_path_text(state->result_path)),
+                       err.message);
         return NULL;
     }
     if (state->is_output_discarded) {
@@ -430,8 +394,8 @@ interpreter_fits(struct interpreter_work *work, json_t *value)
         ENGINE_PAYLOAD_BYTES_MAX) {
         return true;
     }
-    interpreter_work_fail(
-        work, "States.DataLimitExceeded",
+    odk_buf_printf(
+        interpreter_fail(work, "States.DataLimitExceeded"),
         "The state/task '%.*s' returned a result with a size exceeding the "
         "maximum number of bytes service limit.",
         ODK_STR_ARG(work->state->name));

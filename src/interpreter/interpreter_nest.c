@@ -18,8 +18,8 @@ interpreter_do_parallel(struct interpreter_work *work)
         interpreter_entry(in, ENGINE_EV_FACT_ITEMS, work->frame);
 
     if (in->n_used + state->n_scopes > INTERPRETER_LINES_MAX) {
-        interpreter_work_blame(work, "States.Runtime",
-                               "The execution has too many branches at once.");
+        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
+                       "The execution has too many branches at once.");
         return;
     }
     items.value = interpreter_arguments(work);
@@ -65,11 +65,11 @@ items_of(struct interpreter_work *work)
     }
     odk_buf_init(&text, 0);
     engine_texts_put(NULL, items, &text);
-    interpreter_work_blame(work,
-                           state->is_jsonata ? "States.QueryEvaluationError"
-                                             : "States.Runtime",
-                           "Map state input must be an array but was: %.*s",
-                           ODK_STR_ARG(odk_buf_str(&text)));
+    odk_buf_printf(interpreter_blame(work, state->is_jsonata
+                                               ? "States.QueryEvaluationError"
+                                               : "States.Runtime"),
+                   "Map state input must be an array but was: %.*s",
+                   ODK_STR_ARG(odk_buf_str(&text)));
     odk_buf_release(&text);
     json_decref(items);
     return NULL;
@@ -110,10 +110,9 @@ map_limits(struct interpreter_work *work, struct engine_entry *items)
     double percent = percent_of(work);
     items->due = percent < 0 ? 0 : (int64_t)(percent * 1e6);
     if (!work->is_failed && limit < 0) {
-        interpreter_work_blame(
-            work, "States.Runtime",
-            "The MaxConcurrency field must not be negative: %lld",
-            (long long)limit);
+        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
+                       "The MaxConcurrency field must not be negative: %lld",
+                       (long long)limit);
     }
     items->count = limit == 0 ? INTERPRETER_INLINE_MAX
                    : limit > INTERPRETER_CONCURRENCY_MAX
@@ -219,9 +218,9 @@ interpreter_do_map(struct interpreter_work *work)
         interpreter_entry(in, ENGINE_EV_FACT_ITEMS, work->frame);
 
     if (state->item_reader || state->item_batcher || state->result_writer) {
-        interpreter_work_blame(work, "States.Runtime",
-                               "ItemReader, ItemBatcher and ResultWriter are "
-                               "not supported yet.");
+        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
+                       "ItemReader, ItemBatcher and ResultWriter are "
+                       "not supported yet.");
         return;
     }
     items.value = items_of(work);

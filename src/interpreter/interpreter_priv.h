@@ -132,13 +132,13 @@ void interpreter_work_init(struct interpreter_work *work,
                            int32_t frame);
 void interpreter_work_release(struct interpreter_work *work);
 
-/** Fails the work with a language error. */
-void interpreter_work_fail(struct interpreter_work *work, const char *name,
-                           const char *fmt, ...) ODK_PRINTF(3, 4);
-/** As interpreter_work_fail with "An error occurred while executing the state
- * …" before the text. */
-void interpreter_work_blame(struct interpreter_work *work, const char *name,
-                            const char *fmt, ...) ODK_PRINTF(3, 4);
+/** Fails the work with a language error; its cause is appended to what is
+ * returned. interpreter_blame begins with "An error occurred while executing
+ * the state …". */
+struct odk_buf *interpreter_fail(struct interpreter_work *work,
+                                 const char *name);
+struct odk_buf *interpreter_blame(struct interpreter_work *work,
+                                  const char *name);
 
 /** A field's value (a new reference), or NULL with the work failed. */
 json_t *interpreter_eval(struct interpreter_work *work,

@@ -189,7 +189,7 @@ load_line(struct interpreter *in, json_t *saved, struct odk_err *err)
     int64_t frame = get_i64(saved, "frame");
     struct odk_str name = json_str(json_get(saved, "state"));
 
-    if (frame < 0 || frame >= 10 * INTERPRETER_LINES_MAX) {
+    if (frame < 0 || frame >= INT64_C(10) * INTERPRETER_LINES_MAX) {
         return odk_err_set(err, ODK_ECORRUPT, "stored state: bad line");
     }
     struct interpreter_line *line = interpreter_line_at(in, (int32_t)frame);

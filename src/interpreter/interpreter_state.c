@@ -7,9 +7,9 @@
 static void
 no_choice(struct interpreter_work *work)
 {
-    interpreter_work_blame(work, "States.NoChoiceMatched",
-                           "Failed to transition out of the state. The state "
-                           "does not point to a next state.");
+    odk_buf_printf(interpreter_blame(work, "States.NoChoiceMatched"),
+                   "Failed to transition out of the state. The state "
+                   "does not point to a next state.");
 }
 
 void
@@ -69,13 +69,13 @@ bad_seconds(struct interpreter_work *work, const char *what, json_t *value)
 
     odk_buf_init(&text, 0);
     engine_texts_put(NULL, value, &text);
-    interpreter_work_blame(
-        work,
-        work->state->is_jsonata ? "States.QueryEvaluationError"
-                                : "States.Runtime",
-        "The %.*s parameter %s: %.*s == %.*s",
-        ODK_STR_ARG(asl_value_field(field)), what,
-        ODK_STR_ARG(asl_value_text(field)), ODK_STR_ARG(odk_buf_str(&text)));
+    odk_buf_printf(interpreter_blame(work, work->state->is_jsonata
+                                               ? "States.QueryEvaluationError"
+                                               : "States.Runtime"),
+                   "The %.*s parameter %s: %.*s == %.*s",
+                   ODK_STR_ARG(asl_value_field(field)), what,
+                   ODK_STR_ARG(asl_value_text(field)),
+                   ODK_STR_ARG(odk_buf_str(&text)));
     odk_buf_release(&text);
 }
 
@@ -94,8 +94,8 @@ until_seconds(struct interpreter_work *work)
     } else if (seconds < 0) {
         bad_seconds(work, "references a negative value", value);
     } else if (seconds > INTERPRETER_WAIT_SECONDS_MAX) {
-        interpreter_work_blame(work, "States.Runtime",
-                               "Wait state delay is too long.");
+        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
+                       "Wait state delay is too long.");
     }
     json_decref(value);
     return work->is_failed
@@ -116,17 +116,17 @@ until_timestamp(struct interpreter_work *work)
     struct odk_str text = json_str(value);
     if (!text.ptr || !odk_time_parse(text, &at)) {
         work->location = "Timestamp";
-        interpreter_work_blame(
-            work,
-            work->state->is_jsonata ? "States.QueryEvaluationError"
-                                    : "States.Runtime",
+        odk_buf_printf(
+            interpreter_blame(work, work->state->is_jsonata
+                                        ? "States.QueryEvaluationError"
+                                        : "States.Runtime"),
             "The Timestamp field cannot be parsed as an ISO-8601 extended "
             "offset date-time format string: %.*s",
             ODK_STR_ARG(text.ptr ? text : ODK_STR("")));
     } else if (at - engine_now(work->engine) >
                INTERPRETER_WAIT_SECONDS_MAX * 1000) {
-        interpreter_work_blame(work, "States.Runtime",
-                               "Wait state delay is too long.");
+        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
+                       "Wait state delay is too long.");
     }
     json_decref(value);
     return at;
@@ -263,9 +263,9 @@ wait_signal(struct interpreter_work *work, json_t *input)
 
     wait.name = json_str(json_get(input, "Name"));
     if (!work->is_failed && wait.name.len == 0) {
-        interpreter_work_blame(work, "States.Runtime",
-                               "A wait for a signal needs the Name of the "
-                               "signal in its Parameters.");
+        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
+                       "A wait for a signal needs the Name of the "
+                       "signal in its Parameters.");
     }
     if (work->is_failed) {
         return;
@@ -305,9 +305,9 @@ interpreter_do_task(struct interpreter_work *work)
     json_t *input = NULL;
 
     if (state->compensate && !engine_may_register(work->engine)) {
-        interpreter_work_blame(work, "States.Runtime",
-                               "The execution has registered its limit of "
-                               "compensations.");
+        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
+                       "The execution has registered its limit of "
+                       "compensations.");
         return;
     }
     input = interpreter_arguments(work);

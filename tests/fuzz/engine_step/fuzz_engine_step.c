@@ -296,7 +296,7 @@ play(struct world *w, const uint8_t *data, size_t size)
         } else if (what < 240) {
             command(w, data[i + 1]);
         } else {
-            w->now += data[i + 1] * 100;
+            w->now += (odk_time_ms)data[i + 1] * 100;
             reload(w);
         }
     }
