@@ -132,6 +132,20 @@ array_to_json(struct jx *ctx, struct jv v) /* NOLINT(misc-no-recursion) */
     return out;
 }
 
+/* Takes item. */
+static void
+set_member(struct jx *ctx, json_t *object, struct odk_str key, json_t *item)
+{
+    if (odk_str_is_utf8(key)) {
+        (void)json_object_setn_new(object, key.ptr, key.len, item);
+        return;
+    }
+    json_t *clean = string_to_json(ctx, key);
+    (void)json_object_setn_new(object, json_string_value(clean),
+                               json_string_length(clean), item);
+    json_decref(clean);
+}
+
 static json_t *
 object_to_json(struct jx *ctx, struct jv v) /* NOLINT(misc-no-recursion) */
 {
@@ -142,8 +156,8 @@ object_to_json(struct jx *ctx, struct jv v) /* NOLINT(misc-no-recursion) */
 
     while (jx_ok(ctx) && jv_iter_next(&iter, &key, &value)) {
         json_t *item = jv_to_json(ctx, value);
-        if (item && json_object_setn_new(out, key.ptr, key.len, item)) {
-            (void)jx_fail_value(ctx, "D1001", jv_string(key));
+        if (item) {
+            set_member(ctx, out, key, item);
         }
     }
     return out;

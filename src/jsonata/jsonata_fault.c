@@ -316,6 +316,19 @@ fill(struct sentence *s, const struct jx_fault *fault, struct odk_str text)
     }
 }
 
+/* A lone surrogate is no text outside of the language: it becomes U+FFFD, which
+ * is as long. */
+static void
+put_right(char *text)
+{
+    for (; *text; text++) {
+        unsigned char next = (unsigned char)text[1];
+        if ((unsigned char)*text == 0xed && next >= 0xa0) {
+            memcpy(text, "\xef\xbf\xbd", 3);
+        }
+    }
+}
+
 void
 jx_fault_export(const struct jx_fault *fault, struct odk_str text,
                 struct jsonata_error *err)
@@ -336,4 +349,6 @@ jx_fault_export(const struct jx_fault *fault, struct odk_str text,
     } else {
         fill(&s, fault, odk_str(sentence_of(fault->code)));
     }
+    put_right(err->message);
+    put_right(err->token);
 }

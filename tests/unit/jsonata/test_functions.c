@@ -159,6 +159,20 @@ the_expression_may_fail_itself(void **state)
 }
 
 static void
+lone_surrogates_leave_as_replacement_characters(void **state)
+{
+    struct jsonata_error err = {.position = 0};
+    json_t *result = NULL;
+
+    (void)state;
+    check("{'\\ud800': 'a\\udc00'}", NULL, "{\"\\ufffd\": \"a\\ufffd\"}");
+    check("$length('\\ud800')", NULL, "1");
+    assert_int_not_equal(
+        check_run("$error('\\ud800!')", NULL, NULL, &result, &err), 0);
+    assert_string_equal(err.message, "\xef\xbf\xbd!");
+}
+
+static void
 a_function_is_no_result(void **state)
 {
     struct jsonata_error err = {.position = 0};
@@ -205,6 +219,7 @@ main(void)
         cmocka_unit_test(numbers_are_read_and_rounded),
         cmocka_unit_test(lists_and_objects_are_taken_apart),
         cmocka_unit_test(the_expression_may_fail_itself),
+        cmocka_unit_test(lone_surrogates_leave_as_replacement_characters),
         cmocka_unit_test(a_function_is_no_result),
         cmocka_unit_test(the_same_seed_gives_the_same_numbers),
     };
