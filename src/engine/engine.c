@@ -122,6 +122,7 @@ engine_blank(const struct asl_machine *machine)
     odk_arena_init(&engine->arena, 0);
     odk_arena_init(&engine->step.arena, 0);
     odk_buf_init(&engine->step.entries, 0);
+    odk_buf_init(&engine->step.skeleton, 0);
     engine_texts_init(&engine->texts);
     engine->machine = machine;
     engine->status = ENGINE_RUNNING;
@@ -248,6 +249,8 @@ engine_free(struct engine *engine)
     free(engine->step.outputs);
     free(engine->step.timers);
     odk_buf_release(&engine->step.entries);
+    odk_buf_release(&engine->step.skeleton);
+    free(engine->step.spans.list);
     odk_arena_release(&engine->step.arena);
     engine_texts_release(&engine->texts);
     engine_str_drop(&engine->error);
@@ -327,5 +330,7 @@ engine_bytes(const struct engine *engine)
            engine->undos_size * sizeof(*engine->undos) +
            engine->step.outputs_size * sizeof(*engine->step.outputs) +
            engine->step.entries.size + engine->texts.buf.size +
+           engine->step.skeleton.size +
+           engine->step.spans.size * sizeof(*engine->step.spans.list) +
            engine->arena.used_bytes + engine->decider->bytes(engine->lines);
 }

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "engine/engine_texts.h"
+#include "engine/engine_priv.h"
 #include "json/json.h"
 
 enum field_kind {
@@ -95,8 +95,21 @@ is_present(const struct engine_entry *entry, const struct field *field)
 }
 
 static void
+put_payload(json_t *value, struct engine_texts *texts, struct odk_buf *out,
+            struct engine_spans *spans)
+{
+    struct engine_span *span = engine_grow((void **)&spans->list, &spans->n,
+                                           &spans->size, sizeof(*span));
+
+    span->offset = out->len;
+    engine_texts_put(texts, value, out);
+    span->len = out->len - span->offset;
+}
+
+static void
 put_field(const struct engine_entry *entry, const struct field *field,
-          struct engine_texts *texts, struct odk_buf *out)
+          struct engine_texts *texts, struct odk_buf *out,
+          struct engine_spans *spans)
 {
     const void *at = member_of(entry, field);
 
@@ -116,31 +129,35 @@ put_field(const struct engine_entry *entry, const struct field *field,
         odk_buf_put_json_str(out, *(const struct odk_str *)at);
         break;
     case FIELD_JSON:
-        engine_texts_put(texts, *(json_t *const *)at, out);
+        put_payload(*(json_t *const *)at, texts, out, spans);
         break;
     }
 }
 
-/* Writes the fields of mask that are present; returns how many. */
-static size_t
-put_fields(const struct engine_entry *entry, uint64_t mask,
-           struct engine_texts *texts, struct odk_buf *out, bool is_first)
-{
-    size_t n = 0;
+/* Where an entry is written. */
+struct writer {
+    const struct engine_entry *entry;
+    struct engine_texts *texts;
+    struct odk_buf *out;
+    struct engine_spans *spans;
+};
 
+/* Writes the fields of mask that are present. */
+static void
+put_fields(const struct writer *w, uint64_t mask, bool is_first)
+{
     while (mask != 0) {
         int bit = __builtin_ctzll(mask);
         mask &= mask - 1;
-        if (!is_present(entry, &fields[bit])) {
+        if (!is_present(w->entry, &fields[bit])) {
             continue;
         }
-        if (!is_first || n > 0) {
-            odk_buf_put_char(out, ',');
+        if (!is_first) {
+            odk_buf_put_char(w->out, ',');
         }
-        put_field(entry, &fields[bit], texts, out);
-        n++;
+        put_field(w->entry, &fields[bit], w->texts, w->out, w->spans);
+        is_first = false;
     }
-    return n;
 }
 
 static uint64_t
@@ -154,8 +171,9 @@ details_mask(void)
 
 void
 engine_entry_write(const struct engine_entry *entry, struct engine_texts *texts,
-                   struct odk_buf *out)
+                   struct odk_buf *out, struct engine_spans *spans)
 {
+    struct writer w = {entry, texts, out, spans};
     uint64_t mask = types[entry->type].fields;
     bool is_fact = types[entry->type].class_ == ENGINE_CLASS_FACT;
 
@@ -165,7 +183,7 @@ engine_entry_write(const struct engine_entry *entry, struct engine_texts *texts,
         odk_buf_put_str(out, types[entry->type].name);
         odk_buf_put_cstr(out, "\",\"ts\":");
         odk_buf_put_i64(out, entry->ts);
-        (void)put_fields(entry, mask, texts, out, false);
+        put_fields(&w, mask, false);
         odk_buf_put_char(out, '}');
         return;
     }
@@ -179,9 +197,9 @@ engine_entry_write(const struct engine_entry *entry, struct engine_texts *texts,
     odk_buf_put_str(out, types[entry->type].name);
     odk_buf_put_cstr(out, "\",\"ts\":");
     odk_buf_put_i64(out, entry->ts);
-    (void)put_fields(entry, mask & ~details_mask(), texts, out, false);
+    put_fields(&w, mask & ~details_mask(), false);
     odk_buf_put_cstr(out, ",\"details\":{");
-    (void)put_fields(entry, mask & details_mask(), texts, out, true);
+    put_fields(&w, mask & details_mask(), true);
     odk_buf_put_cstr(out, "}}");
 }
 

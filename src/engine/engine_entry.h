@@ -315,14 +315,27 @@ struct engine_entry {
 
 struct engine_texts;
 
+/** Where payloads stand in a text of entries: the chain hash goes over their
+ * hashes instead, so that a payload can be erased later. */
+struct engine_spans {
+    struct engine_span {
+        size_t offset;
+        size_t len;
+    } * list;
+
+    size_t n;
+    size_t size;
+};
+
 /** The text of a type ("PassStateEntered"), its class and fields. */
 struct odk_str engine_entry_name(enum engine_entry_type type);
 enum engine_entry_class engine_entry_class(enum engine_entry_type type);
 uint64_t engine_entry_fields(enum engine_entry_type type);
 
-/** Appends one entry as a JSON object. */
+/** Appends one entry as a JSON object, and its payloads' places to spans. */
 void engine_entry_write(const struct engine_entry *entry,
-                        struct engine_texts *texts, struct odk_buf *out);
+                        struct engine_texts *texts, struct odk_buf *out,
+                        struct engine_spans *spans);
 
 /** Reads one entry; it borrows from value. ODK_ECORRUPT with a sentence. */
 int engine_entry_read(json_t *value, struct engine_entry *out,

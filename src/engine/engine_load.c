@@ -289,6 +289,11 @@ engine_replay(struct engine **engine, const struct asl_machine *machine,
     if (!*engine) {
         *engine = engine_blank(machine);
     }
+    struct engine_step_scratch *step = &(*engine)->step;
+    odk_buf_clear(&step->entries);
+    step->spans.n = 0;
+    step->n_entries = 0;
+    engine_texts_clear(&(*engine)->texts);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
         struct engine_entry entry;
         rc = engine_entry_read(json_array_get(list, i), &entry, err);
@@ -299,12 +304,14 @@ engine_replay(struct engine **engine, const struct asl_machine *machine,
                 (long long)entry.id, (long long)(*engine)->next_event_id);
         }
         if (rc == 0) {
+            engine_write(*engine, &entry);
             engine_apply(*engine, &entry);
         }
     }
     json_decref(list);
     if (rc == 0) {
-        engine_seal(*engine, entries);
+        odk_buf_put_char(&step->entries, ']');
+        engine_seal(*engine);
     }
     return rc;
 }

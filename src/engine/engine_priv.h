@@ -152,6 +152,8 @@ struct engine_rollback {
 /** What a step collects. */
 struct engine_step_scratch {
     struct odk_buf entries;
+    struct engine_spans spans; /**< of the payloads in entries */
+    struct odk_buf skeleton;
     struct engine_output *outputs;
     size_t n_outputs;
     size_t outputs_size;
@@ -303,8 +305,10 @@ bool engine_undo_is_left(const struct engine_undo_entry *undo);
 bool engine_token_known(const struct engine_token *tokens, int32_t n,
                         int32_t attempt, uint64_t seq);
 
-/** Counts a transition and chains the hash of its entries. */
-void engine_seal(struct engine *engine, struct odk_str entries);
+/** Appends an entry to the text of the step. */
+void engine_write(struct engine *engine, const struct engine_entry *entry);
+/** Counts a transition and chains the hash of the step's entries. */
+void engine_seal(struct engine *engine);
 
 /* Live. */
 

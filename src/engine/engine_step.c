@@ -91,8 +91,7 @@ engine_emit(struct engine *engine, struct engine_entry *entry)
     if (engine_entry_fields(entry->type) == ENGINE_ENTERED) {
         step->n_entered++;
     }
-    odk_buf_put_char(&step->entries, step->n_entries++ == 0 ? '[' : ',');
-    engine_entry_write(entry, &engine->texts, &step->entries);
+    engine_write(engine, entry);
     engine_apply(engine, entry);
 }
 
@@ -414,6 +413,7 @@ begin(struct engine *engine, const struct engine_input *input)
     step->n_timers = 0;
     odk_arena_reset(&step->arena);
     odk_buf_clear(&step->entries);
+    step->spans.n = 0;
     engine_texts_clear(&engine->texts);
     odk_rand_init(&step->rand, input->seed);
     step->now = input->now > engine->clock ? input->now : engine->clock;
@@ -428,18 +428,6 @@ begin(struct engine *engine, const struct engine_input *input)
     step->is_live = true;
 }
 
-/* One transition more: its number and its link of the chain. */
-void
-engine_seal(struct engine *engine, struct odk_str entries)
-{
-    uint8_t digest[ODK_SHA256_BYTES];
-
-    engine->version++;
-    odk_sha256(odk_str_n(engine->chain, sizeof(engine->chain)), entries,
-               digest);
-    memcpy(engine->chain, digest, sizeof(digest));
-}
-
 static void
 end(struct engine *engine, enum engine_status before, struct engine_update *out)
 {
@@ -448,7 +436,7 @@ end(struct engine *engine, enum engine_status before, struct engine_update *out)
     step->is_live = false;
     if (step->n_entries > 0) {
         odk_buf_put_char(&step->entries, ']');
-        engine_seal(engine, odk_buf_str(&step->entries));
+        engine_seal(engine);
     }
     *out = (struct engine_update){
         .is_ignored = step->n_entries == 0 && !step->rejected,

@@ -367,6 +367,24 @@ history_alone_gives_the_same_state(void **state)
 }
 
 static void
+the_chain_depends_on_every_payload(void **state)
+{
+    static const char *const outputs[] = {"{'a':1}", "{'a':2}", "{'a':1}"};
+    uint8_t chains[3][ODK_SHA256_BYTES];
+
+    (void)state;
+    for (size_t i = 0; i < ODK_ARRAY_LEN(outputs); i++) {
+        struct run run;
+        run_start(&run, ONE_TASK, "{'x':1}");
+        run_ok(&run, "work", outputs[i]);
+        engine_chain(run.engine, chains[i]);
+        run_release(&run);
+    }
+    assert_memory_equal(chains[0], chains[2], ODK_SHA256_BYTES);
+    assert_memory_not_equal(chains[0], chains[1], ODK_SHA256_BYTES);
+}
+
+static void
 a_gap_in_the_history_is_refused(void **state)
 {
     struct run run;
@@ -461,6 +479,7 @@ main(void)
         cmocka_unit_test(at_most_sixteen_addresses_get_the_closed_reply),
         cmocka_unit_test(a_result_over_the_quota_is_an_error_of_its_state),
         cmocka_unit_test(history_alone_gives_the_same_state),
+        cmocka_unit_test(the_chain_depends_on_every_payload),
         cmocka_unit_test(a_gap_in_the_history_is_refused),
         cmocka_unit_test(a_stored_state_of_another_version_is_refused),
         cmocka_unit_test(admission_follows_the_policies),
