@@ -324,7 +324,9 @@ put_right(char *text)
     for (; *text; text++) {
         unsigned char next = (unsigned char)text[1];
         if ((unsigned char)*text == 0xed && next >= 0xa0) {
-            memcpy(text, "\xef\xbf\xbd", 3);
+            text[0] = (char)0xef;
+            text[1] = (char)0xbf;
+            text[2] = (char)0xbd;
         }
     }
 }
