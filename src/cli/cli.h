@@ -80,24 +80,43 @@ int cli_run(struct cli *cli, int argc, const char *const *argv);
 
 /* ---- the commands' functions, by family ---- */
 
+/** `odradek asl check`. */
 int cli_asl_check(struct cli *cli, const struct cli_args *args);
+/** `odradek asl eval`. */
 int cli_asl_eval(struct cli *cli, const struct cli_args *args);
+/** `odradek binding list`. */
 int cli_binding_list(struct cli *cli, const struct cli_args *args);
+/** `odradek binding publish`. */
 int cli_binding_publish(struct cli *cli, const struct cli_args *args);
+/** `odradek binding reset`. */
 int cli_binding_reset(struct cli *cli, const struct cli_args *args);
+/** `odradek binding show`. */
 int cli_binding_show(struct cli *cli, const struct cli_args *args);
+/** `odradek config`. */
 int cli_config(struct cli *cli, const struct cli_args *args);
+/** `odradek db migrate`. */
 int cli_db_migrate(struct cli *cli, const struct cli_args *args);
+/** `odradek db status`. */
 int cli_db_status(struct cli *cli, const struct cli_args *args);
+/** `odradek definition list`. */
 int cli_definition_list(struct cli *cli, const struct cli_args *args);
+/** `odradek definition publish`. */
 int cli_definition_publish(struct cli *cli, const struct cli_args *args);
+/** `odradek definition show`. */
 int cli_definition_show(struct cli *cli, const struct cli_args *args);
+/** `odradek doctor`. */
 int cli_doctor(struct cli *cli, const struct cli_args *args);
+/** `odradek help`. */
 int cli_help(struct cli *cli, const struct cli_args *args);
+/** `odradek jsonata`. */
 int cli_jsonata(struct cli *cli, const struct cli_args *args);
+/** `odradek serve`. */
 int cli_serve(struct cli *cli, const struct cli_args *args);
+/** `odradek topics apply`. */
 int cli_topics_apply(struct cli *cli, const struct cli_args *args);
+/** `odradek topics diff`. */
 int cli_topics_diff(struct cli *cli, const struct cli_args *args);
+/** `odradek version`. */
 int cli_version(struct cli *cli, const struct cli_args *args);
 
 #endif

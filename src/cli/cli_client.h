@@ -13,12 +13,19 @@
 int cli_duration_flag(struct cli *cli, const struct cli_args *args,
                       const char *name, int64_t *out) ODK_MUST_USE;
 
+/** `odradek start`. */
 int cli_start(struct cli *cli, const struct cli_args *args);
+/** `odradek signal`. */
 int cli_signal(struct cli *cli, const struct cli_args *args);
+/** `odradek cancel`. */
 int cli_cancel(struct cli *cli, const struct cli_args *args);
+/** `odradek terminate`. */
 int cli_terminate(struct cli *cli, const struct cli_args *args);
+/** `odradek saga retry`. */
 int cli_saga_retry(struct cli *cli, const struct cli_args *args);
+/** `odradek saga skip`. */
 int cli_saga_skip(struct cli *cli, const struct cli_args *args);
+/** `odradek saga complete`. */
 int cli_saga_complete(struct cli *cli, const struct cli_args *args);
 
 #endif

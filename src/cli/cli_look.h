@@ -29,12 +29,19 @@ enum cli_style cli_status_style(int status);
  * said. */
 json_t *cli_look_state(struct cli_look *look);
 
+/** `odradek describe`. */
 int cli_describe(struct cli *cli, const struct cli_args *args);
+/** `odradek history`. */
 int cli_history(struct cli *cli, const struct cli_args *args);
+/** `odradek list`. */
 int cli_list(struct cli *cli, const struct cli_args *args);
+/** `odradek parked`. */
 int cli_parked(struct cli *cli, const struct cli_args *args);
+/** `odradek result`. */
 int cli_result(struct cli *cli, const struct cli_args *args);
+/** `odradek shards`. */
 int cli_shards(struct cli *cli, const struct cli_args *args);
+/** `odradek shard release`. */
 int cli_shard_release(struct cli *cli, const struct cli_args *args);
 
 #endif

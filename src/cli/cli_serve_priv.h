@@ -14,8 +14,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "binding/binding.h"
 #include "cli/cli_connect.h"
 #include "lane/lane.h"
+#include "relay/relay.h"
 #include "telemetry/telemetry.h"
 
 #define SERVE_LANES_MAX    64

@@ -172,6 +172,8 @@ run(struct serve_relay *self, struct bus bus)
         .name = odk_str(self->name),
         .topic = odk_str(self->topic),
         .partitions = self->serve->cluster.partitions,
+        .input_bytes_max =
+            (size_t)config_i64(self->serve->config, CONFIG_LANE_INPUT),
     };
 
     set_relay(self, relay_new(&options));

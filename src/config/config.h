@@ -73,6 +73,7 @@ struct config_passed {
 
 struct config;
 
+/** All options at their defaults. Aborts without memory. */
 struct config *config_new(void);
 /** NULL is allowed. */
 void config_free(struct config *config);
