@@ -43,7 +43,10 @@ odk_str_n(const void *ptr, size_t len)
 static inline bool
 odk_str_eq(struct odk_str a, struct odk_str b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    if (a.len != b.len) {
+        return false;
+    }
+    return a.len == 0 || (a.ptr && b.ptr && memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
 static inline bool
