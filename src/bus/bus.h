@@ -74,7 +74,7 @@ struct bus_record {
     int32_t partition;
     struct odk_str key; /**< ptr NULL: none */
     struct odk_str value;
-    const struct bus_header *headers; /**< beside odk-shard and odk-seq */
+    const struct bus_header *headers; /**< before odk-shard and odk-seq */
     size_t n_headers;
 };
 

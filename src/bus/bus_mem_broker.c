@@ -205,6 +205,11 @@ mem_record_new(const struct bus_record *from)
     record->value = bytes_put(&at, from->value);
     struct bus_header *header = record->headers;
 
+    for (size_t i = 0; i < from->n_headers; i++, header++) {
+        header->name = bytes_put(&at, from->headers[i].name);
+        header->value = bytes_put(&at, from->headers[i].value);
+    }
+    /* Last, as the last one of a name counts. */
     if (from->shard >= 0) {
         char text[BUS_ORIGIN_TEXT_MAX];
         size_t len = bus_origin_format((uint64_t)from->shard, text);
@@ -215,11 +220,6 @@ mem_record_new(const struct bus_record *from)
         len = bus_origin_format(from->seq, text);
         header->name = ODK_STR(BUS_ORIGIN_SEQ);
         header->value = bytes_put(&at, odk_str_n(text, len));
-        header++;
-    }
-    for (size_t i = 0; i < from->n_headers; i++, header++) {
-        header->name = bytes_put(&at, from->headers[i].name);
-        header->value = bytes_put(&at, from->headers[i].value);
     }
     return record;
 }

@@ -80,6 +80,15 @@ headers_new(const struct bus_record *record)
     rd_kafka_headers_t *headers = rd_kafka_headers_new(record->n_headers + 2);
     char text[BUS_ORIGIN_TEXT_MAX];
 
+    for (size_t i = 0; i < record->n_headers; i++) {
+        const struct bus_header *header = &record->headers[i];
+
+        (void)rd_kafka_header_add(headers, header->name.ptr,
+                                  (ssize_t)header->name.len, header->value.ptr,
+                                  (ssize_t)header->value.len);
+    }
+    /* Last, as the last one of a name counts: a dead letter's own may be
+     * forged. */
     if (record->shard >= 0) {
         size_t len = bus_origin_format((uint64_t)record->shard, text);
 
@@ -88,13 +97,6 @@ headers_new(const struct bus_record *record)
         len = bus_origin_format(record->seq, text);
         (void)rd_kafka_header_add(headers, BUS_ORIGIN_SEQ, -1, text,
                                   (ssize_t)len);
-    }
-    for (size_t i = 0; i < record->n_headers; i++) {
-        const struct bus_header *header = &record->headers[i];
-
-        (void)rd_kafka_header_add(headers, header->name.ptr,
-                                  (ssize_t)header->name.len, header->value.ptr,
-                                  (ssize_t)header->value.len);
     }
     return headers;
 }

@@ -628,6 +628,7 @@ lane_crash(struct lane *lane)
     odk_buf_release(&lane->headers);
     free(lane->inputs.items);
     free(lane->newest.items);
+    free(lane->unpacked.items);
     free(lane->failed.items);
     free(lane->suspects.items);
     free(lane->revoked.items);

@@ -117,34 +117,35 @@ lane_acks(struct lane *lane, const struct bus_batch *polled)
     }
 }
 
-static size_t
-unpack_headers(struct odk_str packed, struct bus_header *out, size_t max)
+/* A dead letter has all the headers of the original, and they have no bound but
+ * the record's size. */
+static void
+unpack_headers(struct lane *lane, struct odk_str packed)
 {
-    size_t n = 0;
+    struct bus_header header = {0};
 
-    while (n < max &&
-           store_headers_next(&packed, &out[n].name, &out[n].value) == 1) {
-        n++;
+    lane->unpacked.n = 0;
+    while (store_headers_next(&packed, &header.name, &header.value) == 1) {
+        *(struct bus_header *)lane_vec_push(&lane->unpacked, sizeof(header)) =
+            header;
     }
-    return n;
 }
 
 int
 lane_send(struct lane *lane, int32_t shard, const struct store_output *output,
           struct odk_err *err)
 {
-    struct bus_header headers[64];
+    odk_dur_ms idle_ms = 0;
+
+    unpack_headers(lane, output->headers);
     struct bus_record record = {.shard = shard,
                                 .seq = output->seq,
                                 .topic = output->topic,
                                 .partition = output->partition,
                                 .key = output->key,
                                 .value = output->value,
-                                .headers = headers};
-    odk_dur_ms idle_ms = 0;
-
-    record.n_headers =
-        unpack_headers(output->headers, headers, ODK_ARRAY_LEN(headers));
+                                .headers = lane->unpacked.items,
+                                .n_headers = lane->unpacked.n};
     int rc = bus_send(&lane->bus, &record, err);
     while (rc == ODK_EAGAIN && idle_ms < SEND_WAIT_MS) {
         rc = lane_poll_once(lane, &idle_ms, err);

@@ -251,6 +251,17 @@ apply_record(struct lane *lane, struct lane_input *input, struct odk_err *err)
                             : lane_apply_command(lane, input, err);
 }
 
+/* Its bytes are kept; who sent a command that can be read is told as well. */
+static int
+apply_bad(struct lane *lane, struct lane_input *input, struct odk_err *err)
+{
+    int rc = lane_emit_deadletter(lane, input, err);
+
+    return rc ? rc
+              : lane_emit_reply(lane, input, NULL, input->bad_code,
+                                odk_str(input->bad_text), err);
+}
+
 static int
 apply(struct lane *lane, struct lane_input *input, struct odk_err *err)
 {
@@ -265,7 +276,7 @@ apply(struct lane *lane, struct lane_input *input, struct odk_err *err)
     case LANE_INPUT_TIMER:
         return lane_apply_timer(lane, input, err);
     case LANE_INPUT_BAD:
-        return lane_emit_deadletter(lane, input, err);
+        return apply_bad(lane, input, err);
     case LANE_INPUT_FOREIGN:
         return lane_emit_forward(lane, input, err);
     case LANE_INPUT_REPEAT:

@@ -297,11 +297,6 @@ read_target(struct lane *lane, const struct target *target,
     if (target->source && !out->has_source) {
         set_source(out, target->source);
     }
-    if (target->reply) {
-        out->reply = (struct engine_reply_to){target->reply->topic,
-                                              target->reply->partition,
-                                              target->reply->correlation_id};
-    }
     if (target->token.ptr) {
         check_token(lane, target->token, out);
     } else if (target->request_id.ptr) {
@@ -334,6 +329,11 @@ lane_input_read(struct lane *lane, struct lane_shard *shard,
         lane_input_bad(out, "WrongRecord", "%s is no command and no result",
                        codec_kind_name(out->record.kind));
         return;
+    }
+    if (target.reply) {
+        out->reply = (struct engine_reply_to){target.reply->topic,
+                                              target.reply->partition,
+                                              target.reply->correlation_id};
     }
     if (!target_is_good(&target, out)) {
         return;

@@ -262,10 +262,11 @@ lane_emit_reply(struct lane *lane, const struct lane_input *input,
     if (!input->reply.topic.ptr) {
         return 0;
     }
-    odk_assert(slash > 0);
+    /* The key of a bad record may be anything. */
+    odk_assert(slash > 0 || code);
     struct codec_reply reply = {
         .kind = code ? CODEC_REPLY_KIND_REJECTED : CODEC_REPLY_KIND_ACCEPTED,
-        .namespace = odk_str_n(key.ptr, (size_t)slash),
+        .namespace = odk_str_n(key.ptr, slash > 0 ? (size_t)slash : 0),
         .workflow_id = odk_str_from(key, (size_t)slash + 1),
         .run_id = run_id ? run_text(lane, run_id) : (struct odk_str){0},
         .code = odk_str(code),
@@ -518,12 +519,21 @@ lane_emit_deadletter(struct lane *lane, const struct lane_input *input,
                             ? LANE_TOPIC_COMMANDS
                             : LANE_TOPIC_RESULTS;
 
+    int64_t n_left_out = 0;
+
     odk_buf_clear(&lane->scratch);
     odk_buf_clear(&lane->headers);
     odk_buf_put_str(&lane->scratch, message->value);
     for (size_t i = 0; i < message->n_headers; i++) {
-        store_headers_put(&lane->headers, message->headers[i].name,
-                          message->headers[i].value);
+        struct odk_str name = message->headers[i].name;
+        if (name.len <= STORE_HEADER_NAME_BYTES_MAX) {
+            store_headers_put(&lane->headers, name, message->headers[i].value);
+        } else {
+            n_left_out++;
+        }
+    }
+    if (n_left_out > 0) {
+        pack_number(lane, "odk-headers-left-out", n_left_out);
     }
     store_headers_put(&lane->headers, ODK_STR("odk-origin-topic"),
                       odk_str(topic));

@@ -440,6 +440,8 @@ struct lane {
     struct odk_arena arena; /**< of the tick */
     struct odk_buf scratch; /**< one record being encoded */
     struct odk_buf headers; /**< likewise its headers */
+    struct lane_vec
+        unpacked;           /**< struct bus_header: of the record being sent */
     struct lane_vec inputs; /**< struct lane_input */
     struct lane_vec newest; /**< struct lane_definition *: newest versions read
                                in this tick */

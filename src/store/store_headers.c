@@ -14,7 +14,7 @@ void
 store_headers_put(struct odk_buf *buf, struct odk_str name,
                   struct odk_str value)
 {
-    if (name.len > UINT16_MAX || value.len >= NO_VALUE) {
+    if (name.len > STORE_HEADER_NAME_BYTES_MAX || value.len >= NO_VALUE) {
         buf->is_failed = true;
         return;
     }

@@ -14,8 +14,10 @@
 
 #include "base/base.h"
 
-/** Appends one header; value.ptr NULL: a header without a value. A name over
- * 65,535 bytes fails the buffer. */
+#define STORE_HEADER_NAME_BYTES_MAX 65535u
+
+/** Appends one header; value.ptr NULL: a header without a value. A longer name
+ * fails the buffer. */
 void store_headers_put(struct odk_buf *buf, struct odk_str name,
                        struct odk_str value);
 

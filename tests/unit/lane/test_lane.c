@@ -535,6 +535,71 @@ a_dead_letter_keeps_the_bytes_and_says_where_they_came_from(void **state)
         world_last_header(w, LANE_TOPIC_DEADLETTER, "odk-origin-offset"), "0"));
 }
 
+/* The reader of dead letters goes by the last header of a name. */
+static void
+a_dead_letter_keeps_any_number_of_headers_and_its_own_come_last(void **state)
+{
+    enum {
+        N = 150,
+        LONG = 70000
+    };
+    struct world *w = *state;
+    static struct bus_header headers[N + 2];
+    static char name[LONG];
+    struct bus_message message;
+
+    for (size_t i = 0; i < N; i++) {
+        headers[i] = (struct bus_header){ODK_STR("h"), ODK_STR("1")};
+    }
+    headers[N] = (struct bus_header){ODK_STR("odk-seq"), ODK_STR("999999")};
+    memset(name, 'n', sizeof(name));
+    headers[N + 1] =
+        (struct bus_header){odk_str_n(name, sizeof(name)), ODK_STR("v")};
+    struct bus_record record = {.shard = -1,
+                                .topic = ODK_STR(LANE_TOPIC_COMMANDS),
+                                .partition = 2,
+                                .key = ODK_STR("default/x"),
+                                .value = ODK_STR("rubbish"),
+                                .headers = headers,
+                                .n_headers = N + 2};
+    assert_true(bus_mem_append(w->broker, &record) >= 0);
+    world_settle(w);
+    assert_true(bus_mem_read(w->broker, ODK_STR(LANE_TOPIC_DEADLETTER), 0, 0,
+                             &message));
+    assert_true(odk_str_is(message.headers[N].value, "999999"));
+    assert_true(
+        odk_str_is(message.headers[message.n_headers - 1].name, "odk-seq"));
+    assert_false(
+        odk_str_is(message.headers[message.n_headers - 1].value, "999999"));
+    assert_true(odk_str_is(
+        world_last_header(w, LANE_TOPIC_DEADLETTER, "odk-error-code"),
+        "BadMagic"));
+    assert_true(odk_str_is(
+        world_last_header(w, LANE_TOPIC_DEADLETTER, "odk-headers-left-out"),
+        "1"));
+}
+
+static void
+who_sent_a_command_with_a_bad_target_is_told(void **state)
+{
+    struct world *w = *state;
+    struct codec_cancel_workflow cancel;
+
+    codec_cancel_workflow_init(&cancel);
+    cancel.namespace = ODK_STR("default");
+    cancel.workflow_id = ODK_STR("w-1");
+    cancel.run_id = ODK_STR("that one");
+    cancel.has_reply = true;
+    cancel.reply = (struct codec_reply_to){ODK_STR(REPLIES), 0, ODK_STR("c")};
+    world_send(w, CODEC_CANCEL_WORKFLOW, &cancel, cancel.namespace,
+               cancel.workflow_id);
+    world_send(w, CODEC_CANCEL_WORKFLOW, &cancel, cancel.namespace,
+               ODK_STR("another"));
+    world_settle(w);
+    assert_int_equal(dead_letters(w, NULL), 2);
+    assert_int_equal(replies(w, CODEC_REPLY_KIND_REJECTED), 2);
+}
+
 /* The needle is in the state of one run only, not in the record that starts it.
  */
 static void
@@ -760,6 +825,8 @@ main(void)
         TEST(
             every_kind_of_bad_record_is_a_dead_letter_and_the_next_one_is_processed),
         TEST(a_dead_letter_keeps_the_bytes_and_says_where_they_came_from),
+        TEST(a_dead_letter_keeps_any_number_of_headers_and_its_own_come_last),
+        TEST(who_sent_a_command_with_a_bad_target_is_told),
         TEST(a_value_that_the_database_refuses_stops_nobody_else),
         TEST(
             a_shard_whose_refusals_are_refused_is_quarantined_and_the_others_go_on),
