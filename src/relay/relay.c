@@ -8,6 +8,12 @@
 /* Unacknowledged records of a partition; then it is paused. */
 #define IN_FLIGHT_MAX 10000u
 #define COMMIT_MS     500
+/* Room in odradek.deadletter beside the largest input (topics/README.md), less
+ * the frame of a record. */
+#define LETTER_ROOM_BYTES ((size_t)120 << 10)
+#define INPUT_BYTES_MAX   ((size_t)1 << 20)
+/* Keys beyond it are left out of a dead letter that is too large as a whole. */
+#define KEY_BYTES_MAX 65536u
 #define DRAIN_POLLS   100
 #define DRAIN_POLL_MS 50
 /* Versions of one incarnation whose events may still be unread. */
@@ -90,6 +96,9 @@ relay_new(const struct relay_options *options)
     relay->bus = options->bus;
     relay->name = copy_text(options->name);
     relay->topic = copy_text(options->topic);
+    if (relay->options.input_bytes_max == 0) {
+        relay->options.input_bytes_max = INPUT_BYTES_MAX;
+    }
     relay->options.name = odk_str(relay->name);
     relay->options.topic = odk_str(relay->topic);
     odk_arena_init(&relay->arena, 0);
@@ -663,9 +672,10 @@ flow_control(struct relay *relay)
  * ---------------------------------------------------------------------------------------
  */
 
+/* Encodes the command into relay->value. */
 static int
-send_command(struct relay *relay, const struct bus_message *message,
-             struct binding_outcome *outcome, struct odk_err *err)
+encode_command(struct relay *relay, const struct bus_message *message,
+               struct binding_outcome *outcome, struct odk_err *err)
 {
     char source[400];
     struct codec_source from = {.seq = message->offset};
@@ -683,11 +693,14 @@ send_command(struct relay *relay, const struct bus_message *message,
         outcome->command.signal_workflow.source = from;
     }
     odk_buf_clear(&relay->value);
-    int rc = codec_encode(relay->options.codec, outcome->command.kind,
-                          &outcome->command.start_workflow, &relay->value, err);
-    if (rc != 0) {
-        return rc;
-    }
+    return codec_encode(relay->options.codec, outcome->command.kind,
+                        &outcome->command.start_workflow, &relay->value, err);
+}
+
+static int
+send_command(struct relay *relay, const struct bus_message *message,
+             const struct binding_outcome *outcome, struct odk_err *err)
+{
     struct bus_record record = {
         .shard = -1,
         .seq = flight_number(message),
@@ -699,40 +712,109 @@ send_command(struct relay *relay, const struct bus_message *message,
     return bus_send(&relay->bus, &record, err);
 }
 
+/* ---- dead letters ---- */
+
+static size_t
+record_bytes(const struct bus_message *message)
+{
+    size_t bytes = message->key.len + message->value.len;
+
+    for (size_t i = 0; i < message->n_headers; i++) {
+        bytes += message->headers[i].name.len + message->headers[i].value.len;
+    }
+    return bytes;
+}
+
+static struct odk_str
+number_text(struct relay *relay, uint64_t number)
+{
+    char text[24];
+    int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
+    struct odk_str kept =
+        odk_arena_str(&relay->arena, odk_str_n(text, (size_t)len));
+
+    odk_assert(kept.ptr);
+    return kept;
+}
+
+static struct odk_str
+sha256_text(struct relay *relay, struct odk_str bytes)
+{
+    uint8_t digest[ODK_SHA256_BYTES];
+    char text[2 * ODK_SHA256_BYTES + 1];
+
+    odk_sha256(bytes, ODK_STR(""), digest);
+    odk_hex(digest, sizeof(digest), text);
+    struct odk_str kept = odk_arena_str(&relay->arena, odk_str(text));
+    odk_assert(kept.ptr);
+    return kept;
+}
+
+/* What the topic of dead letters cannot take stays where it is: its letter
+ * names the place, the size and the digest. */
+static void
+refer_to_origin(struct relay *relay, const struct bus_message *message,
+                struct bus_record *record, struct bus_header *headers)
+{
+    size_t n = 0;
+
+    headers[n++] = (struct bus_header){ODK_STR("odk-value-bytes"),
+                                       number_text(relay, message->value.len)};
+    headers[n++] = (struct bus_header){ODK_STR("odk-value-sha256"),
+                                       sha256_text(relay, message->value)};
+    headers[n++] = (struct bus_header){ODK_STR("odk-headers-left-out"),
+                                       number_text(relay, message->n_headers)};
+    record->value = (struct odk_str){0};
+    record->n_headers = n;
+    if (record->key.len > KEY_BYTES_MAX) {
+        record->key = (struct odk_str){0};
+    }
+}
+
+static void
+add_origin(struct relay *relay, const struct bus_message *message,
+           const struct binding_outcome *outcome, struct bus_record *record,
+           struct bus_header *headers)
+{
+    char source[400];
+    int len =
+        snprintf(source, sizeof(source), "binding/%s/%d/%s/%d", relay->name,
+                 relay->incarnation, relay->topic, message->partition);
+    struct odk_str kept =
+        odk_arena_str(&relay->arena, odk_str_n(source, (size_t)len));
+    const struct bus_header origin[] = {
+        {ODK_STR("odk-origin-topic"), relay->options.topic},
+        {ODK_STR("odk-origin-partition"),
+         number_text(relay, (uint64_t)message->partition)},
+        {ODK_STR("odk-origin-offset"),
+         number_text(relay, (uint64_t)message->offset)},
+        {ODK_STR("odk-error-code"), odk_str(outcome->code)},
+        {ODK_STR("odk-error"), odk_str(outcome->text)},
+        {ODK_STR("odk-source"), kept},
+    };
+
+    odk_assert(len > 0 && (size_t)len < sizeof(source));
+    odk_assert(kept.ptr);
+    memcpy(headers + record->n_headers, origin, sizeof(origin));
+    record->n_headers += ODK_ARRAY_LEN(origin);
+}
+
+#define LETTER_HEADERS 9u /* of refer_to_origin and add_origin */
+
 static int
 send_deadletter(struct relay *relay, const struct bus_message *message,
                 const struct binding_outcome *outcome, struct odk_err *err)
 {
-    struct bus_header headers[40];
-    char partition[16];
-    char offset[24];
-    char source[400];
-    size_t n = 0;
+    struct bus_header *headers = odk_arena_calloc(
+        &relay->arena, message->n_headers + LETTER_HEADERS, sizeof(*headers));
     int32_t partitions = 0;
     int rc = bus_partitions(&relay->bus, ODK_STR(DEADLETTER_TOPIC), &partitions,
                             err);
 
+    odk_assert(headers);
     if (rc != 0) {
         return rc;
     }
-    (void)snprintf(partition, sizeof(partition), "%d", message->partition);
-    (void)snprintf(offset, sizeof(offset), "%lld", (long long)message->offset);
-    (void)snprintf(source, sizeof(source), "binding/%s/%d/%s/%d", relay->name,
-                   relay->incarnation, relay->topic, message->partition);
-    for (; n < message->n_headers && n < ODK_ARRAY_LEN(headers) - 8; n++) {
-        headers[n] = message->headers[n];
-    }
-    headers[n++] =
-        (struct bus_header){ODK_STR("odk-origin-topic"), relay->options.topic};
-    headers[n++] = (struct bus_header){ODK_STR("odk-origin-partition"),
-                                       odk_str(partition)};
-    headers[n++] =
-        (struct bus_header){ODK_STR("odk-origin-offset"), odk_str(offset)};
-    headers[n++] =
-        (struct bus_header){ODK_STR("odk-error-code"), odk_str(outcome->code)};
-    headers[n++] =
-        (struct bus_header){ODK_STR("odk-error"), odk_str(outcome->text)};
-    headers[n++] = (struct bus_header){ODK_STR("odk-source"), odk_str(source)};
     struct bus_record record = {.shard = -1,
                                 .seq = flight_number(message),
                                 .topic = ODK_STR(DEADLETTER_TOPIC),
@@ -740,12 +822,37 @@ send_deadletter(struct relay *relay, const struct bus_message *message,
                                 .key = message->key,
                                 .value = message->value,
                                 .headers = headers,
-                                .n_headers = n};
+                                .n_headers = message->n_headers};
+    if (record_bytes(message) >
+        relay->options.input_bytes_max + LETTER_ROOM_BYTES) {
+        refer_to_origin(relay, message, &record, headers);
+    } else if (message->n_headers > 0) {
+        memcpy(headers, message->headers,
+               message->n_headers * sizeof(*headers));
+    }
+    add_origin(relay, message, outcome, &record, headers);
     relay->stats.dead_letters++;
     odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.dead_letter",
             "%s/%d/%lld: %s: %s", relay->topic, message->partition,
             (long long)message->offset, outcome->code, outcome->text);
     return bus_send(&relay->bus, &record, err);
+}
+
+/* A command that the shards would not take is the event's fault. */
+static void
+check_size(const struct relay *relay, struct binding_outcome *outcome)
+{
+    size_t bytes = odk_buf_str(&relay->value).len;
+
+    if (bytes > relay->options.input_bytes_max) {
+        outcome->verdict = BINDING_BAD;
+        outcome->code = "TooLarge";
+        (void)snprintf(outcome->text, sizeof(outcome->text),
+                       "the command of this event has %zu bytes, at most %zu "
+                       "are taken; send on a part of it, or pass large data "
+                       "by reference",
+                       bytes, relay->options.input_bytes_max);
+    }
 }
 
 static int
@@ -764,6 +871,13 @@ take_message(struct relay *relay, struct relay_partition *partition,
     relay->stats.events++;
     if (version) {
         binding_match(version->binding, &event, &relay->arena, &outcome);
+    }
+    if (outcome.verdict == BINDING_COMMAND) {
+        rc = encode_command(relay, message, &outcome, err);
+        if (rc != 0) {
+            return rc;
+        }
+        check_size(relay, &outcome);
     }
     struct flight *flight = flight_add(partition, message->offset);
     switch (outcome.verdict) {

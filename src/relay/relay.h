@@ -55,6 +55,7 @@ struct relay_options {
     struct odk_str name;  /**< of the binding; copied */
     struct odk_str topic; /**< copied */
     int32_t partitions;   /**< N of odradek.commands */
+    size_t input_bytes_max; /**< larger commands are dead letters; 0 = 1 MiB */
 };
 
 struct relay_stats {

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -27,6 +28,7 @@ struct fixture {
     int32_t newest;
     int32_t incarnation;
     bool is_quarantined;
+    size_t input_bytes_max;
     struct odk_arena arena;
 };
 
@@ -85,7 +87,8 @@ open_relay(struct fixture *f)
         .clock_ctx = f,
         .name = ODK_STR("orders"),
         .topic = ODK_STR(TOPIC),
-        .partitions = 4});
+        .partitions = 4,
+        .input_bytes_max = f->input_bytes_max});
 }
 
 static void
@@ -207,6 +210,73 @@ a_bad_event_is_a_dead_letter_with_its_bytes_and_the_next_goes_on(void **state)
     assert_true(bus_mem_read(f->broker, ODK_STR(LETTERS), 0, 0, &message));
     assert_true(odk_str_is(message.value, "no json"));
     assert_int_equal(relay_stats(f->relay)->dead_letters, 1);
+}
+
+/* A JSON event of so many bytes whose id is `large`. */
+static char *
+large_event(size_t bytes)
+{
+    static const char head[] = "{\"id\":\"large\",\"a\":\"";
+    char *text = malloc(bytes + 1);
+
+    assert_non_null(text);
+    memset(text, 'x', bytes);
+    memcpy(text, head, sizeof(head) - 1);
+    memcpy(text + bytes - 2, "\"}", 3);
+    return text;
+}
+
+static struct odk_str
+letter_header(const struct bus_message *message, const char *name)
+{
+    for (size_t i = 0; i < message->n_headers; i++) {
+        if (odk_str_is(message->headers[i].name, name)) {
+            return message->headers[i].value;
+        }
+    }
+    return (struct odk_str){0};
+}
+
+static void
+an_event_too_large_for_a_command_is_a_dead_letter(void **state)
+{
+    struct fixture *f = *state;
+    struct bus_message message;
+    char *text = large_event(3000);
+
+    f->input_bytes_max = 2000;
+    open_relay(f);
+    publish(f, 0, text);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 1);
+    assert_true(bus_mem_read(f->broker, ODK_STR(LETTERS), 0, 0, &message));
+    assert_true(odk_str_is(message.value, text));
+    assert_true(
+        odk_str_is(letter_header(&message, "odk-error-code"), "TooLarge"));
+    free(text);
+}
+
+static void
+an_event_too_large_for_a_dead_letter_is_named_by_place_and_digest(void **state)
+{
+    struct fixture *f = *state;
+    struct bus_message message;
+    char *text = large_event(200000);
+
+    f->input_bytes_max = 2000;
+    open_relay(f);
+    publish(f, 0, text);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 1);
+    assert_true(bus_mem_read(f->broker, ODK_STR(LETTERS), 0, 0, &message));
+    assert_null(message.value.ptr);
+    assert_true(
+        odk_str_is(letter_header(&message, "odk-value-bytes"), "200000"));
+    assert_int_equal(letter_header(&message, "odk-value-sha256").len, 64);
+    assert_true(odk_str_is(letter_header(&message, "odk-origin-offset"), "0"));
+    free(text);
 }
 
 static void
@@ -346,6 +416,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(an_event_is_forwarded_with_its_source_and_number),
         TEST(a_bad_event_is_a_dead_letter_with_its_bytes_and_the_next_goes_on),
+        TEST(an_event_too_large_for_a_command_is_a_dead_letter),
+        TEST(an_event_too_large_for_a_dead_letter_is_named_by_place_and_digest),
         TEST(events_before_the_bindings_start_are_not_its_business),
         TEST(a_new_version_applies_from_its_start_on),
         TEST(a_killed_relay_forwards_again_under_the_same_numbers),
