@@ -156,8 +156,12 @@ odradek_call_set_request_id(struct odradek_call *call, const char *id)
 int
 odradek_call_set_run_id(struct odradek_call *call, const char *run_id)
 {
-    return is_start(call) ? ODRADEK_EINVAL
-                          : set_text(call, &call->wanted_run_id, run_id);
+    struct odk_uuid parsed;
+
+    return is_start(call) || !run_id ||
+                   !odk_uuid_parse(odk_str(run_id), &parsed)
+               ? ODRADEK_EINVAL
+               : set_text(call, &call->wanted_run_id, run_id);
 }
 
 int
