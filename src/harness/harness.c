@@ -497,6 +497,7 @@ harness_eval(struct odk_str line, struct odk_buf *out)
     struct asl_options options = {
         .is_express =
             odk_str_is(json_str(json_get(request, "type")), "EXPRESS"),
+        .is_any_resource_accepted = true,
     };
 
     asl_problems_init(&problems);

@@ -788,6 +788,51 @@ a_skipped_entry_is_stuck_again_after_a_late_success(void **state)
 }
 
 static void
+a_late_success_after_a_rollback_is_undone_beside_the_run(void **state)
+{
+    struct run run;
+
+    (void)state;
+    run_start(&run,
+              "{'StartAt':'Charge','States':{'Charge':{'Type':'Task',"
+              "'Resource':'odradek:q:charge','TimeoutSeconds':5,"
+              "'Compensate':{'Resource':'odradek:q:refund','OnUnknown':"
+              "'COMPENSATE'},'Catch':[{'ErrorEquals':['States.ALL'],"
+              "'Compensate':true,'Next':'Other'}],'Next':'Other'},'Other':{"
+              "'Type':'Task','Resource':'odradek:q:other','End':true}}}",
+              "{'in':1}");
+    run_started(&run, "charge");
+    run_fire(&run); /* times out */
+    run_fire(&run); /* settles */
+    assert_true(run_sent(&run, "refund", "{'in':1}"));
+    run_ok(&run, "refund", "null");
+    assert_true(run_is_open(&run, "other"));
+    run_ok(&run, "charge", "{'out':2}");
+    assert_true(run_sent(&run, "refund", "{'out':2}"));
+    run_ok(&run, "refund", "null");
+    assert_int_equal(run_status(&run), ENGINE_RUNNING);
+    run_ok(&run, "other", "'done'");
+    assert_int_equal(run_status(&run), ENGINE_SUCCEEDED);
+    run_release(&run);
+}
+
+static void
+a_refused_transition_keeps_the_first_error(void **state)
+{
+    struct run run;
+
+    (void)state;
+    start_shipped(&run, ORDER(""));
+    run_fail(&run, "ship", "NoTruck");
+    run_step(&run, &(struct engine_input){.kind = ENGINE_INPUT_FAIL,
+                                          .error = ODK_STR("Poison")});
+    assert_int_equal(run_status(&run), ENGINE_FAILED);
+    assert_true(odk_str_is(engine_error(run.engine), "NoTruck"));
+    assert_string_equal(run_describe(&run, "/compensation/left"), "2");
+    run_release(&run);
+}
+
+static void
 a_state_visited_twice_is_undone_twice(void **state)
 {
     struct run run;
@@ -852,6 +897,9 @@ main(void)
         cmocka_unit_test(an_unknown_pivot_is_stuck_by_default),
         cmocka_unit_test(an_unknown_pivot_compensates_where_it_says_so),
         cmocka_unit_test(a_skipped_entry_is_stuck_again_after_a_late_success),
+        cmocka_unit_test(
+            a_late_success_after_a_rollback_is_undone_beside_the_run),
+        cmocka_unit_test(a_refused_transition_keeps_the_first_error),
         cmocka_unit_test(a_state_visited_twice_is_undone_twice),
     };
 
