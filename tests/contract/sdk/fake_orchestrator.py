@@ -170,6 +170,11 @@ class WorkerTest(unittest.TestCase):
         self.addCleanup(lambda: peer.process.poll() is None and peer.end(signal.SIGKILL))
         return peer
 
+    def wait_for(self, condition):
+        end = time.time() + 25
+        while not condition() and time.time() < end:
+            time.sleep(0.05)
+
     def read(self, name, n, seconds=25):
         return self.fake.read(seconds, lambda found: sum(f[0] == name for f in found) >= n)
 
@@ -259,8 +264,7 @@ class WorkerTest(unittest.TestCase):
         peer = self.peer(2)
         for _ in range(20):
             self.fake.task("sleep", "700")
-        while len(peer.did("began")) < 2:
-            time.sleep(0.05)
+        self.wait_for(lambda: len(peer.did("began")) >= 2)
         self.assertEqual(peer.end(), 0)
         self.assertEqual(len(peer.did()), 2)
         peer = self.peer(20)
