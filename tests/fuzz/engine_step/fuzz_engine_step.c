@@ -88,6 +88,13 @@ struct sent {
     uint64_t seq;
 };
 
+/* What the history says of the registry. */
+struct undo {
+    int64_t id;
+    int64_t activity;
+    bool is_over;
+};
+
 struct world {
     const struct asl_machine *machine;
     struct engine *engine;
@@ -99,6 +106,12 @@ struct world {
     odk_time_ms now;
     uint64_t seq;
     int64_t last_event;
+    struct undo undos[TASKS_MAX];
+    size_t n_undos;
+    int64_t open[TASKS_MAX]; /**< forward activities with an open attempt */
+    size_t n_open;
+    bool is_past_pivot;
+    bool is_given_up; /**< ended by the shell or an operator */
     json_t *values[4];
 };
 
@@ -179,6 +192,117 @@ check_alive(const struct world *w)
     odk_buf_release(&shown);
 }
 
+static int64_t
+number(json_t *entry, const char *name)
+{
+    return json_integer_value(json_get(entry, name));
+}
+
+static bool
+ends_with(struct odk_str s, const char *suffix)
+{
+    return odk_str_ends(s, odk_str(suffix));
+}
+
+static void
+close_activity(struct world *w, int64_t activity)
+{
+    for (size_t i = 0; i < w->n_open; i++) {
+        if (w->open[i] == activity) {
+            w->open[i] = w->open[--w->n_open];
+            return;
+        }
+    }
+}
+
+static void
+over(struct world *w, int64_t id)
+{
+    for (size_t i = 0; i < w->n_undos; i++) {
+        w->undos[i].is_over |= w->undos[i].id == id;
+    }
+}
+
+/* No compensation runs while its forward task is open. */
+static void
+check_undo(const struct world *w, int64_t id)
+{
+    for (size_t i = 0; i < w->n_undos; i++) {
+        for (size_t k = 0; k < w->n_open && w->undos[i].id == id; k++) {
+            odk_assert(w->open[k] != w->undos[i].activity);
+        }
+    }
+}
+
+/* A run that failed by itself has undone all that it registered. */
+static void
+check_closed(const struct world *w)
+{
+    for (size_t i = 0; i < w->n_undos; i++) {
+        odk_assert(w->undos[i].is_over || w->is_past_pivot || w->is_given_up);
+    }
+}
+
+static void
+read_undo(struct world *w, struct odk_str type, json_t *entry)
+{
+    if (odk_str_is(type, "CompensationRegistered") && w->n_undos < TASKS_MAX) {
+        w->undos[w->n_undos++] = (struct undo){
+            number(entry, "id"), number(entry, "activity"), false};
+    } else if (odk_str_is(type, "CompensationScheduled")) {
+        check_undo(w, number(entry, "entry"));
+    } else if (odk_str_is(type, "CompensationSucceeded") ||
+               odk_str_is(type, "CompensationSkipped")) {
+        over(w, number(entry, "entry"));
+    }
+}
+
+static void
+read_entry(struct world *w, json_t *entry)
+{
+    struct odk_str type = json_str(json_get(entry, "type"));
+    struct odk_str fact = json_str(json_get(entry, "fact"));
+    struct odk_str mode = json_str(json_get(entry, "mode"));
+    int64_t activity = number(entry, "activity");
+
+    if (odk_str_is(type, "TaskScheduled") && activity != 0 &&
+        w->n_open < TASKS_MAX) {
+        w->open[w->n_open++] = activity;
+    } else if (odk_str_is(type, "TaskSucceeded") ||
+               odk_str_is(type, "TaskFailed") ||
+               odk_str_is(type, "TaskTimedOut") ||
+               odk_str_is(type, "TaskStateAborted")) {
+        close_activity(w, activity);
+    } else if (odk_str_is(fact, "closing")) {
+        w->n_open = 0;
+    } else if (odk_str_is(fact, "scope")) {
+        w->is_past_pivot |= odk_str_is(mode, "PIVOT");
+        /* A child workflow's success: its parent's state undoes it. */
+        for (size_t i = 0; odk_str_is(mode, "DROP") && i < w->n_undos; i++) {
+            w->undos[i].is_over = true;
+        }
+    } else if (odk_str_is(type, "ExecutionFailed") ||
+               odk_str_is(type, "ExecutionTimedOut")) {
+        check_closed(w);
+    }
+    if (ends_with(type, "Registered") || ends_with(type, "Scheduled") ||
+        ends_with(type, "Succeeded") || ends_with(type, "Skipped")) {
+        read_undo(w, type, entry);
+    }
+}
+
+static void
+read_entries(struct world *w)
+{
+    json_t *entries =
+        w->update.entries.len > 0 ? json_parse(w->update.entries, NULL) : NULL;
+
+    for (size_t i = 0; i < json_array_size(entries); i++) {
+        read_entry(w, json_array_get(entries, i));
+    }
+    json_decref(entries);
+}
+
 static void
 reload(struct world *w)
 {
@@ -212,6 +336,8 @@ step(struct world *w, struct engine_input *input)
     odk_assert(w->update.is_ignored ==
                (w->update.entries.len == 0 && !w->update.rejected));
     note(w);
+    w->is_given_up |= input->kind == ENGINE_INPUT_FAIL;
+    read_entries(w);
     if (w->update.status == ENGINE_RUNNING) {
         check_alive(w);
     } else {
