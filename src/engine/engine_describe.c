@@ -15,6 +15,21 @@ take(json_t *from, const char *name, json_t *to, const char *as)
     }
 }
 
+/* When the line of an activity between attempts tries again; NULL: not. */
+static json_t *
+next_retry(json_t *timers, int64_t frame)
+{
+    for (size_t i = 0; i < json_array_size(timers); i++) {
+        json_t *timer = json_array_get(timers, i);
+        if (json_integer_value(json_array_get(timer, 1)) ==
+                ENGINE_TIMER_FRAME &&
+            json_integer_value(json_array_get(timer, 2)) == frame) {
+            return json_array_get(timer, 3);
+        }
+    }
+    return NULL;
+}
+
 static json_t *
 activity_shown(json_t *saved, json_t *timers)
 {
@@ -23,7 +38,6 @@ activity_shown(json_t *saved, json_t *timers)
     json_t *shown = json_object();
     size_t status = (size_t)json_integer_value(json_get(saved, "status"));
 
-    (void)timers;
     take(saved, "id", shown, "activityId");
     take(saved, "attempt", shown, "attempt");
     json_set(
@@ -39,6 +53,13 @@ activity_shown(json_t *saved, json_t *timers)
     take(saved, "error", shown, "lastError");
     take(saved, "cause", shown, "lastCause");
     take(saved, "entry", shown, "compensationEntry");
+    json_t *retry =
+        status == ENGINE_ACTIVITY_IDLE
+            ? next_retry(timers, json_integer_value(json_get(saved, "frame")))
+            : NULL;
+    if (retry) {
+        json_set(shown, ODK_STR("nextRetryAt"), json_incref(retry));
+    }
     return shown;
 }
 

@@ -458,6 +458,26 @@ describe_shows_what_is_pending(void **state)
     run_release(&run);
 }
 
+static void
+describe_shows_the_next_retry_and_the_last_failure(void **state)
+{
+    struct run run;
+
+    (void)state;
+    run_start(&run,
+              "{'StartAt':'A','States':{'A':{'Type':'Task','Resource':"
+              "'odradek:q:work','End':true,'Retry':[{'ErrorEquals':["
+              "'States.ALL'],'IntervalSeconds':3}]}}}",
+              "{}");
+    run_fail(&run, "work", "Oops");
+    assert_string_equal(run_describe(&run, "/activities/0/status"), "'RETRY'");
+    assert_string_equal(run_describe(&run, "/activities/0/lastError"),
+                        "'Oops'");
+    assert_string_equal(run_describe(&run, "/activities/0/nextRetryAt"),
+                        "1767225603000");
+    run_release(&run);
+}
+
 int
 main(void)
 {
@@ -484,6 +504,7 @@ main(void)
         cmocka_unit_test(a_stored_state_of_another_version_is_refused),
         cmocka_unit_test(admission_follows_the_policies),
         cmocka_unit_test(describe_shows_what_is_pending),
+        cmocka_unit_test(describe_shows_the_next_retry_and_the_last_failure),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
