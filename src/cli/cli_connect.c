@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "cli/cli_output.h"
-#include "registry/registry.h"
 
 #define SEND_MS_MAX 15000
 
@@ -75,8 +74,8 @@ cli_query_open(struct cli *cli, struct store_pg_query **out)
 /* ---- codec ---- */
 
 static int
-learn_kinds(const struct config *config, struct codec *codec,
-            struct odk_err *err)
+learn_kinds(const struct config *config, struct registry *registry,
+            struct codec *codec, struct odk_err *err)
 {
     static const struct {
         const char *topic;
@@ -100,31 +99,37 @@ learn_kinds(const struct config *config, struct codec *codec,
         {"odradek.definitions", CODEC_DEFINITION_PUBLISHED},
         {"odradek.definitions", CODEC_BINDING_PUBLISHED},
     };
-    struct registry *registry = NULL;
+    enum registry_missing missing =
+        config_choice(config, CONFIG_REGISTRY_MISSING) == 0 ? REGISTRY_ADD
+                                                            : REGISTRY_REFUSE;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < ODK_ARRAY_LEN(kinds); i++) {
+        rc = registry_learn_kind(registry, codec, odk_str(kinds[i].topic),
+                                 kinds[i].kind, missing, err);
+    }
+    return rc;
+}
+
+static int
+open_registry(const struct config *config, struct registry **out,
+              struct odk_err *err)
+{
     struct registry_options options = {
         .urls = config_str(config, CONFIG_REGISTRY_URLS),
         .user = config_str(config, CONFIG_REGISTRY_USER),
         .password = config_str(config, CONFIG_REGISTRY_PASSWORD),
         .ca_file = config_str(config, CONFIG_REGISTRY_CA),
     };
-    enum registry_missing missing =
-        config_choice(config, CONFIG_REGISTRY_MISSING) == 0 ? REGISTRY_ADD
-                                                            : REGISTRY_REFUSE;
 
     options.user = options.user[0] ? options.user : NULL;
     options.ca_file = options.ca_file[0] ? options.ca_file : NULL;
-    int rc = registry_new(&options, &registry, err);
-    for (size_t i = 0; rc == 0 && i < ODK_ARRAY_LEN(kinds); i++) {
-        rc = registry_learn_kind(registry, codec, odk_str(kinds[i].topic),
-                                 kinds[i].kind, missing, err);
-    }
-    registry_free(registry);
-    return rc;
+    return options.urls[0] ? registry_new(&options, out, err) : 0;
 }
 
 int
 cli_codec_new(const struct config *config, struct codec **out,
-              struct odk_err *err)
+              struct registry **registry, struct odk_err *err)
 {
     bool is_confluent = config_choice(config, CONFIG_CODEC_FRAMING) == 1;
     struct codec_options options = {
@@ -132,12 +137,22 @@ cli_codec_new(const struct config *config, struct codec **out,
                                 : CODEC_FRAMING_SINGLE_OBJECT,
     };
     struct codec *codec = codec_new(&options);
-    int rc = is_confluent ? learn_kinds(config, codec, err) : 0;
+    struct registry *opened = NULL;
+    int rc = open_registry(config, &opened, err);
 
+    if (rc == 0 && is_confluent) {
+        odk_assert(opened); /* config_finish has seen to it */
+        rc = learn_kinds(config, opened, codec, err);
+    }
+    if (rc == 0 && registry) {
+        *registry = opened;
+        opened = NULL;
+    }
     if (rc != 0) {
         codec_free(codec);
         codec = NULL;
     }
+    registry_free(opened);
     *out = codec;
     return rc;
 }
@@ -147,8 +162,9 @@ cli_codec_open(struct cli *cli, struct codec **out)
 {
     struct odk_err err = {0};
 
-    return cli_codec_new(cli->config, out, &err) == 0 ? CLI_OK
-                                                      : cli_fail_err(cli, &err);
+    return cli_codec_new(cli->config, out, NULL, &err) == 0
+               ? CLI_OK
+               : cli_fail_err(cli, &err);
 }
 
 /* ---- one record ---- */

@@ -9,6 +9,7 @@
 #include "bus_kafka/bus_kafka.h"
 #include "cli/cli.h"
 #include "codec/codec.h"
+#include "registry/registry.h"
 #include "store_pg/store_pg.h"
 #include "store_pg/store_pg_query.h"
 
@@ -35,9 +36,10 @@ int cli_query_open(struct cli *cli, struct store_pg_query **out) ODK_MUST_USE;
  * the ids of our schemas. CLI_OK or the exit code, said. */
 int cli_codec_open(struct cli *cli, struct codec **out) ODK_MUST_USE;
 
-/** The same without a word to people. */
+/** The same without a word to people. registry, if not NULL, gets the registry
+ * for ids to come, or NULL where none is configured; it is the caller's. */
 int cli_codec_new(const struct config *config, struct codec **out,
-                  struct odk_err *err) ODK_MUST_USE;
+                  struct registry **registry, struct odk_err *err) ODK_MUST_USE;
 
 /** Sends one record without odk headers to a partition (-1: murmur2 of the key)
  * and waits for its acknowledgement. */

@@ -324,7 +324,7 @@ check_registry(struct doctor *doctor)
     if (config_choice(doctor->cli->config, CONFIG_CODEC_FRAMING) == 0) {
         return;
     }
-    if (cli_codec_new(doctor->cli->config, &codec, &err) != 0) {
+    if (cli_codec_new(doctor->cli->config, &codec, NULL, &err) != 0) {
         find(doctor, HEALTH_FAIL, "registry", "%s", err.message);
     } else {
         find(doctor, HEALTH_OK, "registry", "it knows all schemas");

@@ -327,9 +327,8 @@ cli_parked(struct cli *cli, const struct cli_args *args)
     if (code == CLI_OK && n == 0 && !cli->is_json) {
         cli_note(cli, "Nothing is parked.");
     } else if (code == CLI_OK && !cli->is_json) {
-        cli_note(cli, "What no topic takes waits here; once the reason is gone "
-                      "(`odradek topics apply --create-queues …`), it must be "
-                      "sent again.");
+        cli_note(cli, "What no topic takes is kept with its bytes in table "
+                      "odradek.outbox_parked; the reason says what lacks.");
     }
     cli_table_release(&table);
     odk_arena_release(&arena);

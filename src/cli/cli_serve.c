@@ -270,30 +270,47 @@ check_topics(struct server *server, struct odk_err *err)
 static int
 check_codec(struct server *server, struct odk_err *err)
 {
-    return server->serve.codec
-               ? 0
-               : cli_codec_new(server->serve.config, &server->serve.codec, err);
+    return server->serve.codec ? 0
+                               : cli_codec_new(server->serve.config,
+                                               &server->serve.codec, NULL, err);
+}
+
+static const struct {
+    const char *what;
+    int (*check)(struct server *server, struct odk_err *err);
+    const char *option; /* that says where it is */
+} checks[] = {
+    {"database", check_database, "postgres.conninfo"},
+    {"schema_registry", check_codec, "registry.urls"},
+    {"kafka", check_topics, "kafka.bootstrap"},
+};
+
+static void
+log_refusal(const struct server *server, size_t check,
+            const struct odk_err *err)
+{
+    bool is_transient = serve_is_transient(err->code);
+    char event[64];
+
+    (void)snprintf(event, sizeof(event), "serve.%s%s%s",
+                   is_transient ? "waiting_for_" : "", checks[check].what,
+                   is_transient ? "" : "_refused");
+    serve_log(&server->serve, is_transient ? ODK_LOG_WARN : ODK_LOG_ERROR,
+              event, "%s; %s, and %s says where it is", err->message,
+              is_transient ? "trying again until it is there" : "giving up",
+              checks[check].option);
 }
 
 /* Tries until everything is there; CLI_OK also when asked to stop meanwhile. */
 static int
 prepare(struct server *server)
 {
-    static const struct {
-        const char *what;
-        int (*check)(struct server *server, struct odk_err *err);
-        const char *option; /* that says where it is */
-    } checks[] = {
-        {"database", check_database, "postgres.conninfo"},
-        {"schema_registry", check_codec, "registry.urls"},
-        {"kafka", check_topics, "kafka.bootstrap"},
-    };
-
+    odk_dur_ms limit = config_i64(server->serve.config, CONFIG_SERVE_WAIT);
+    odk_dur_ms began_at = serve_monotonic();
     odk_dur_ms pause = SERVE_PAUSE_MS_MIN;
     struct odk_err err = {0};
 
     for (size_t i = 0; i < ODK_ARRAY_LEN(checks);) {
-        char event[64];
         if (atomic_load(&server->serve.is_stopping)) {
             return CLI_OK;
         }
@@ -302,17 +319,15 @@ prepare(struct server *server)
             pause = SERVE_PAUSE_MS_MIN;
             continue;
         }
-        bool is_transient = serve_is_transient(err.code);
-        (void)snprintf(event, sizeof(event), "serve.%s_%s",
-                       is_transient ? "waiting_for" : "refused",
-                       checks[i].what);
-        serve_log(&server->serve, is_transient ? ODK_LOG_WARN : ODK_LOG_ERROR,
-                  event, "%s; %s, and %s says where it is", err.message,
-                  is_transient ? "trying again until it is there" : "giving up",
-                  checks[i].option);
-        if (!is_transient) {
-            return err.code == ODK_ESCHEMA ? CLI_FAILED
-                                           : (int)cli_exit_of(err.code);
+        log_refusal(server, i, &err);
+        if (err.code == ODK_ESCHEMA) {
+            return CLI_FAILED;
+        }
+        if (!serve_is_transient(err.code)) {
+            return (int)cli_exit_of(err.code);
+        }
+        if (limit > 0 && serve_monotonic() - began_at > limit) {
+            return CLI_UNAVAILABLE;
         }
         wait_events(server, pause);
         pause = pause * 2 > SERVE_PAUSE_MS_MAX ? SERVE_PAUSE_MS_MAX : pause * 2;

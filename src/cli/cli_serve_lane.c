@@ -60,6 +60,29 @@ open_store(struct serve *serve, struct store *out)
 }
 
 static bool
+open_codec(struct serve_lane *lane)
+{
+    struct serve *serve = lane->serve;
+    odk_dur_ms pause = SERVE_PAUSE_MS_MIN;
+    struct odk_err err = {0};
+
+    while (!atomic_load(&serve->is_stopping)) {
+        if (cli_codec_new(serve->config, &lane->codec, &lane->registry, &err) ==
+            0) {
+            return true;
+        }
+        if (!serve_is_transient(err.code)) {
+            serve_give_up(serve, "serve.schema_registry_refused", &err);
+            return false;
+        }
+        serve_log(serve, ODK_LOG_WARN, "serve.waiting_for_schema_registry",
+                  "%s; trying again", err.message);
+        (void)serve_pause(serve, &pause);
+    }
+    return false;
+}
+
+static bool
 open_bus(struct serve_lane *lane, struct bus *out)
 {
     static const char *const topics[] = {LANE_TOPIC_COMMANDS,
@@ -78,6 +101,7 @@ open_bus(struct serve_lane *lane, struct bus *out)
     options.instance_id = instance[0] != '\0' ? id : NULL;
     while (!atomic_load(&serve->is_stopping)) {
         if (bus_kafka_open(&options, out, &err) == 0) {
+            serve_bus_wrap(serve, lane->codec, lane->registry, out);
             return true;
         }
         if (!serve_is_transient(err.code)) {
@@ -102,7 +126,7 @@ make_lane(struct serve_lane *lane, struct bus bus, struct store store,
     struct lane_options options = {
         .bus = bus,
         .store = store,
-        .codec = lane->serve->codec,
+        .codec = lane->codec,
         .clock = {clock_wall, clock_monotonic, clock_random, NULL},
         .logger = lane->serve->logger,
         .owner = owner,
@@ -200,7 +224,7 @@ lane_main(void *argument)
     (void)snprintf(owner, sizeof(owner), "%s:%d/%d", serve->host, (int)getpid(),
                    self->index);
     bool has_store = open_store(serve, &store);
-    bool has_bus = has_store && open_bus(self, &bus);
+    bool has_bus = has_store && open_codec(self) && open_bus(self, &bus);
     if (has_bus) {
         set_lane(self, make_lane(self, bus, store, odk_str(owner)));
         run(self);
@@ -210,6 +234,8 @@ lane_main(void *argument)
     } else if (has_store) {
         store_close(&store);
     }
+    registry_free(self->registry);
+    codec_free(self->codec);
     atomic_store(&self->state, SERVE_ENDED);
     serve_notify(serve);
     return NULL;

@@ -37,7 +37,7 @@ struct serve {
     struct cli_kafka kafka; /**< without topics and group */
     struct odk_buf conninfo;
     struct store_pg_options postgres;
-    struct codec *codec; /**< nobody adds to it: shared */
+    struct codec *codec; /**< for writing; nobody adds to it: shared */
     struct store_pg_cluster cluster;
     char host[128];
     atomic_bool is_stopping;
@@ -61,7 +61,9 @@ struct serve_lane {
     atomic_int state;     /**< enum serve_state */
     pthread_mutex_t lock; /**< of lane, against its end */
     struct lane *lane;
-    uint64_t beat; /**< main thread: last heartbeat seen */
+    struct codec *codec;       /**< its own: it learns ids */
+    struct registry *registry; /**< NULL: none is configured */
+    uint64_t beat;             /**< main thread: last heartbeat seen */
     odk_dur_ms beat_at;
 };
 
@@ -102,6 +104,11 @@ void serve_notify(struct serve *serve);
 /** librdkafka's lines go to the log. */
 void serve_kafka_log(void *ctx, int severity, const char *facility,
                      const char *text);
+
+/** Puts the server's bus in place of a lane's Kafka bus, which it owns from now
+ * on. registry may be NULL; codec and registry stay the caller's. */
+void serve_bus_wrap(struct serve *serve, struct codec *codec,
+                    struct registry *registry, struct bus *bus);
 
 /** Starts a lane's thread; ODK_EAGAIN. */
 int serve_lane_start(struct serve_lane *lane, struct odk_err *err) ODK_MUST_USE;

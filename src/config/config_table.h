@@ -98,10 +98,13 @@
     X(REGISTRY_MISSING, "registry.missing", CHOICE, "add", 0, 0, "add|refuse", \
       false, false, NULL, "A schema of ours that the registry lacks: register " \
       "it, or refuse to start until an administrator has.")                    \
+    X(SERVE_WAIT, "serve.wait-timeout", DURATION, "0s", 0, 86400000, NULL,     \
+      false, false, NULL, "How long a start waits for Kafka and the database " \
+      "before it gives up with exit code 6. 0: for ever.")                     \
     X(SERVE_WATCHDOG, "serve.watchdog-timeout", DURATION, "60s", 1000,         \
       86400000, NULL, true, false, NULL, "A lane that finished no round for "  \
       "so long is stuck: the process logs it and aborts, so that its "         \
-      "supervisor starts it again. 0 is not allowed; make it long instead.")   \
+      "supervisor starts it again.")                                           \
     X(SERVE_STATS, "serve.stats-interval", DURATION, "0s", 0, 86400000, NULL,  \
       false, false, NULL, "A log line with each lane's counters every so "      \
       "often. 0: none.")                                                       \
