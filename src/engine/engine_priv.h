@@ -316,6 +316,17 @@ void engine_seal(struct engine *engine);
 void engine_take_result(struct engine *engine,
                         const struct engine_input *input);
 void engine_take_activity_timer(struct engine *engine, int64_t id);
+/** An event or fact about a registry entry. */
+struct engine_entry engine_undo_about(const struct engine *engine,
+                                      enum engine_entry_type type,
+                                      const struct engine_undo_entry *undo);
+/** The name of its state, copied: an apply may free the entry. */
+struct odk_str engine_undo_state(struct engine *engine,
+                                 const struct engine_undo_entry *undo);
+/** It waits for an operator from now on. */
+void engine_undo_stuck(struct engine *engine,
+                       const struct engine_undo_entry *undo,
+                       struct odk_str error, struct odk_str cause);
 /** Late answers for closed attempts of what can be undone; true: taken. */
 bool engine_take_late(struct engine *engine, const struct engine_input *input);
 void engine_take_undo_timer(struct engine *engine, int64_t id);
