@@ -85,7 +85,9 @@ def send(batch, count, rate):
         for _ in range(2 if number % (1000 // SOME_AGAIN) == 7 else 1):
             producer.produce("shop.orders", text, event["order_id"], on_delivery=report)
         rows.append((event["order_id"], batch, event["sku"], event["quantity"], event["total"], text))
-        producer.poll(max(0.0, began + len(rows) / rate - time.monotonic()) if rate else 0)
+        producer.poll(0)
+        while rate and time.monotonic() < began + len(rows) / rate:
+            producer.poll(max(0.0, began + len(rows) / rate - time.monotonic()))
     producer.flush(60)
     if failed or len(producer):
         sys.exit("orders.py: not sent: %s" % (failed[:3] or len(producer)))
