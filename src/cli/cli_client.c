@@ -280,9 +280,14 @@ answer(struct cli *cli, const struct odradek_call *call, const char *done)
                                        odradek_call_message(call)
                                            ? odradek_call_message(call)
                                            : "");
+    case ODRADEK_CALL_SENT:
+        cli_note(cli,
+                 "Sent. With codec.framing = confluent the answer cannot be "
+                 "read here; `odradek describe %s` shows what came of it.",
+                 odradek_call_workflow_id(call));
+        return CLI_OK;
     case ODRADEK_CALL_NEW:
     case ODRADEK_CALL_SENDING:
-    case ODRADEK_CALL_SENT:
     case ODRADEK_CALL_FAILED:
         break;
     }
@@ -300,6 +305,11 @@ ask(struct cli *cli, struct odradek_call *call, int64_t wait_ms,
 
     if (code != CLI_OK) {
         return code;
+    }
+    bool is_answer_readable =
+        config_choice(cli->config, CONFIG_CODEC_FRAMING) == 0;
+    if (!is_answer_readable) {
+        (void)odradek_call_set_await(call, ODRADEK_AWAIT_SENT);
     }
     int rc = odradek_client_run(client, call, wait_ms, why, sizeof(why));
     if (rc == ODRADEK_ETIMEDOUT &&
