@@ -16,6 +16,11 @@
 #define KEY_BYTES_MAX 65536u
 #define DRAIN_POLLS   100
 #define DRAIN_POLL_MS 50
+/* After a failure: doubles as long as it lasts. */
+#define PAUSE_MS_MIN 200
+#define PAUSE_MS_MAX 2000
+/* An outage is said so often. */
+#define SAY_MS 1000
 /* Versions of one incarnation whose events may still be unread. */
 #define VERSIONS_MAX 64
 
@@ -59,6 +64,8 @@ struct relay {
     bool is_producer_down;
     odk_dur_ms commit_at; /**< monotonic; 0: nothing to commit */
     odk_dur_ms retry_at;
+    odk_dur_ms pause_ms; /**< the last one, 0 after a success */
+    odk_dur_ms say_at;   /**< when a failing poll is logged again */
     struct odk_arena arena;
     struct odk_buf value;
     char *name;
@@ -897,7 +904,9 @@ static void
 take_messages(struct relay *relay, const struct bus_batch *polled)
 {
     struct odk_err err = {0};
-    int rc = polled->n_messages ? versions_refresh(relay, &err) : 0;
+    bool is_resting = now_of(relay) < relay->retry_at;
+    bool is_asking = polled->n_messages > 0 && !is_resting;
+    int rc = is_asking ? versions_refresh(relay, &err) : 0;
 
     for (size_t i = 0; i < polled->n_messages; i++) {
         const struct bus_message *message = &polled->messages[i];
@@ -907,7 +916,7 @@ take_messages(struct relay *relay, const struct bus_batch *polled)
             message->offset < partition->next_offset) {
             continue;
         }
-        if (rc == 0 && !relay->is_quarantined &&
+        if (rc == 0 && !is_resting && !relay->is_quarantined &&
             partition->n_flights < IN_FLIGHT_MAX) {
             rc = take_message(relay, partition, message, &err);
         } else {
@@ -919,9 +928,14 @@ take_messages(struct relay *relay, const struct bus_batch *polled)
     }
     if (rc != 0) {
         relay->is_producer_down |= rc == ODK_EFATAL;
-        relay->retry_at = now_of(relay) + 200;
+        relay->pause_ms = relay->pause_ms * 2 > PAUSE_MS_MAX ? PAUSE_MS_MAX
+                          : relay->pause_ms > 0 ? relay->pause_ms * 2
+                                                : PAUSE_MS_MIN;
+        relay->retry_at = now_of(relay) + relay->pause_ms;
         odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.paused",
                 "binding %s: %s", relay->name, err.message);
+    } else if (is_asking) {
+        relay->pause_ms = 0;
     }
     if (polled->n_messages || polled->n_acks) {
         relay->commit_at =
@@ -953,8 +967,11 @@ relay_tick(struct relay *relay, odk_dur_ms wait_max)
         wait = relay->retry_at - now;
     }
     if (bus_poll(&relay->bus, wait > 0 ? wait : 0, &polled, &err) != 0) {
-        odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.poll_failed",
-                "binding %s: %s", relay->name, err.message);
+        if (now >= relay->say_at) {
+            relay->say_at = now + SAY_MS;
+            odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.poll_failed",
+                    "binding %s: %s", relay->name, err.message);
+        }
         if (err.code == ODK_ECORRUPT) {
             quarantine(relay, "an offset is out of the topic's range; see "
                               "odradek binding reset");
