@@ -200,12 +200,12 @@ asl_catch_compile(const struct asl_slot *slot)
     slot->state->n_catchers = size;
 }
 
-/** States.Runtime and States.DataLimitExceeded are matched by name only. */
+/** States.Runtime is matched by name only. The documentation says so of
+ * States.DataLimitExceeded too; two recordings show States.ALL catch it. */
 static bool
 error_is_terminal(struct odk_str name)
 {
-    return odk_str_is(name, "States.Runtime") ||
-           odk_str_is(name, "States.DataLimitExceeded");
+    return odk_str_is(name, "States.Runtime");
 }
 
 static bool

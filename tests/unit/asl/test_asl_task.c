@@ -185,7 +185,7 @@ wildcards_match_what_the_service_says(void **state)
         {"States.ALL", "E", true},
         {"States.ALL", "States.Timeout", true},
         {"States.ALL", "States.Runtime", false},
-        {"States.ALL", "States.DataLimitExceeded", false},
+        {"States.ALL", "States.DataLimitExceeded", true},
         {"States.Runtime", "States.Runtime", true},
         {"States.TaskFailed", "E", true},
         {"States.TaskFailed", "States.Timeout", false},
