@@ -68,8 +68,11 @@ struct lane_options {
         record_bytes_max; /**< larger history records are split; 0 = 900,000 */
     uint64_t backlog_max; /**< unacknowledged outputs a shard, then it stops
                              reading; 0 = 100,000 */
-    size_t timers_in_memory; /**< a shard; 0 = 4,096 */
-    odk_dur_ms drain_ms_max; /**< wait for acks at a revoke; 0 = 5 s */
+    size_t timers_in_memory;      /**< a shard; 0 = 4,096 */
+    odk_dur_ms drain_ms_max;      /**< wait for acks at a revoke; 0 = 5 s */
+    odk_dur_ms task_republish_ms; /**< an attempt without an answer for so long
+                                     is sent again: ¾ of the task topics'
+                                     retention; 0 = 5.25 days, -1 = never */
 };
 
 /** Counters since the start, and a few gauges. */
