@@ -13,7 +13,7 @@
 #define TIMERS_IN_MEMORY 4096u
 #define DRAIN_MS_MAX     5000
 #define STORE_PAUSE_MIN  100
-#define STORE_PAUSE_MAX  5000
+#define STORE_PAUSE_MAX  2000
 /* Group offsets are for people and lag monitors: written lazily. */
 #define GROUP_COMMIT_MS 5000
 /* How far a later acquire has to scan odradek.history. */
@@ -131,7 +131,11 @@ lane_store_failed(struct lane *lane, const struct odk_err *err)
         lane->store_pause_ms = STORE_PAUSE_MAX;
     }
     lane->store_retry_at = lane_monotonic(lane) + lane->store_pause_ms;
-    lane_shards_drop_all(lane);
+    /* No pause of their own: it is not the shards that failed, and the next
+     * connection takes them at once. */
+    for (struct lane_shard *shard = lane->shards; shard; shard = shard->next) {
+        lane_shard_drop(lane, shard, 0);
+    }
 }
 
 /* Every new connection acquires again: the shards wait in ACQUIRING. */

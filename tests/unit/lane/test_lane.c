@@ -161,6 +161,22 @@ a_commit_that_fails_is_applied_from_the_stored_offsets(void **state)
     assert_true(world_logged(w, "store.connected"));
 }
 
+/* The failures of the database are not the shards': they do not add up. */
+static void
+shards_go_on_as_soon_as_a_lost_database_is_back(void **state)
+{
+    struct world *w = *state;
+
+    world_start(w, "w-1", NULL);
+    for (int i = 0; i < 10; i++) {
+        store_mem_fail_next_commit(&w->stores[0], ODK_ECONN);
+        world_settle(w);
+        world_pass(w, 250);
+    }
+    world_pass(w, 2500);
+    assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 1);
+}
+
 static void
 a_lost_answer_to_a_commit_applies_the_batch_once(void **state)
 {
@@ -804,6 +820,7 @@ main(void)
         TEST(a_second_result_is_ignored),
         TEST(a_started_task_that_is_never_answered_times_out),
         TEST(a_commit_that_fails_is_applied_from_the_stored_offsets),
+        TEST(shards_go_on_as_soon_as_a_lost_database_is_back),
         TEST(a_lost_answer_to_a_commit_applies_the_batch_once),
         TEST(an_owner_killed_before_it_published_is_replaced_by_one_that_does),
         TEST(what_a_killed_owner_had_published_is_dropped_by_watermark),
