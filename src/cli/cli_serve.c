@@ -20,6 +20,9 @@
 #define MAINTAIN_RETRY_MS ((odk_dur_ms)3600 * 1000)
 #define STOP_MARGIN_MS    10000
 #define TOPIC_BYTES_MAX   ((size_t)8 << 20)
+/* No signal is heard during an attempt to reach Kafka, and nothing is said: it
+ * is short, and there are as many as it takes. */
+#define ATTEMPT_MS_MAX 4000
 
 struct server {
     struct serve serve;
@@ -241,14 +244,17 @@ check_topics(struct server *server, struct odk_err *err)
         ODK_STR_INIT(LANE_TOPIC_RESULTS),
         ODK_STR_INIT(LANE_TOPIC_HISTORY),
     };
+    struct bus_kafka_options options = server->serve.kafka.options;
     struct bus_kafka_topic *found = NULL;
     struct odk_arena arena;
     int32_t n = server->serve.cluster.partitions;
 
+    if (options.connect_ms_max > ATTEMPT_MS_MAX) {
+        options.connect_ms_max = ATTEMPT_MS_MAX;
+    }
     odk_arena_init(&arena, TOPIC_BYTES_MAX);
-    int rc =
-        bus_kafka_topics_describe(&server->serve.kafka.options, names,
-                                  ODK_ARRAY_LEN(names), &arena, &found, err);
+    int rc = bus_kafka_topics_describe(&options, names, ODK_ARRAY_LEN(names),
+                                       &arena, &found, err);
     for (size_t i = 0; rc == 0 && i < ODK_ARRAY_LEN(names); i++) {
         if (!found[i].is_found) {
             rc = odk_err_set(err, ODK_ENOTFOUND,
