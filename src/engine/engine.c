@@ -161,6 +161,7 @@ engine_new(const struct engine_start *start, struct engine **out,
     identity.mode = start->is_express ? ODK_STR("EXPRESS") : odk_str(NULL);
     identity.value = start->context;
     engine_apply_identity(engine, &identity);
+    engine->probe = start->probe;
     engine->input = start->input ? json_incref(start->input) : json_object();
     if (start->reply.topic.ptr) {
         engine->first_reply.topic =

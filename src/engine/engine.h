@@ -69,6 +69,26 @@ struct engine_reply_to {
     struct odk_str correlation_id;
 };
 
+/**
+ * For tests of one state (harness_test_state.h): what the state computes on its
+ * way is told, and its task or children are replaced by how they end. A run
+ * with a probe ends when it leaves its first state. It is no part of the stored
+ * state.
+ */
+struct engine_probe {
+    /** Hears a value, borrowed: the field of TestState's inspection data, or
+     * "output", "nextState", "error", "cause". */
+    void (*note)(void *ctx, const char *what, json_t *value);
+    void *ctx;
+    json_t *variables;    /**< what the state sees; NULL: none */
+    json_t *context;      /**< the whole context object; NULL: the run's */
+    json_t *items;        /**< what an ItemReader reads; NULL: none */
+    json_t *result;       /**< of the task or the children */
+    struct odk_str error; /**< instead of a result; ptr NULL: none */
+    struct odk_str cause;
+    int64_t n_failed; /**< Map: iterations that failed */
+};
+
 /** The identity of a run and what it starts with. Everything is copied. */
 struct engine_start {
     struct odk_str namespace_;
@@ -86,6 +106,8 @@ struct engine_start {
                                      sent again; 0: never */
     json_t *context; /**< borrowed; members that replace those of the context
                         object; NULL: none */
+    const struct engine_probe *probe; /**< NULL: none; else it must outlive the
+                                         engine */
 };
 
 enum engine_input_kind {

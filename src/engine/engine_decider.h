@@ -162,6 +162,8 @@ struct engine_texts *engine_texts_of(struct engine *engine);
 json_t *engine_input_of(const struct engine *engine);
 /** Members that replace those of the context object, or NULL. */
 json_t *engine_context_of(const struct engine *engine);
+/** Who tests a single state of this run, or NULL. */
+const struct engine_probe *engine_probe_of(const struct engine *engine);
 
 /** Whether lines may go on: the run is open and not closing. */
 bool engine_is_running(const struct engine *engine);

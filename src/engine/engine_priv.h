@@ -189,6 +189,7 @@ struct engine {
     const struct asl_machine *machine;
     json_t *input;
     json_t *context;
+    const struct engine_probe *probe; /**< not stored */
     odk_dur_ms timeout_ms;
     odk_dur_ms republish_ms;
     struct engine_reply_to first_reply; /**< of engine_new, for the first step

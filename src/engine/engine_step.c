@@ -37,6 +37,12 @@ engine_context_of(const struct engine *engine)
     return engine->context;
 }
 
+const struct engine_probe *
+engine_probe_of(const struct engine *engine)
+{
+    return engine->probe;
+}
+
 bool
 engine_is_running(const struct engine *engine)
 {

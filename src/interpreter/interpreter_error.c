@@ -36,6 +36,7 @@ find_retrier(const struct interpreter *in, struct engine *engine, int32_t frame,
             engine_now(engine),
             asl_retry_delay(retrier, tries + 1, engine_rand(engine)));
         *index = (int64_t)i;
+        interpreter_note_int(engine, "retryIndex", *index);
         return tries < retrier->max_attempts &&
                        due <= engine_closes_at(engine, line->entered_id)
                    ? retrier
@@ -153,6 +154,8 @@ take_retrier(struct interpreter *in, struct engine *engine, int32_t frame,
     retry.due =
         odk_time_add(engine_now(engine),
                      asl_retry_delay(retrier, tries + 1, engine_rand(engine)));
+    interpreter_note_int(engine, "retryBackoffIntervalSeconds",
+                         (retry.due - engine_now(engine)) / 1000);
     engine_emit(engine, &retry);
 }
 
@@ -229,6 +232,8 @@ interpreter_error(struct interpreter *in, struct engine *engine, int32_t frame,
 
     failure.error = error;
     failure.cause = cause;
+    interpreter_note_str(engine, "error", error);
+    interpreter_note_str(engine, "cause", cause);
     bool is_final = error.len == 0 || odk_str_is(error, "States.Runtime");
     if (is_retriable_type(state) && !is_final) {
         const struct asl_retrier *retrier =
@@ -245,6 +250,7 @@ interpreter_error(struct interpreter *in, struct engine *engine, int32_t frame,
         nest_failed(in, engine, frame);
         const struct asl_catcher *catcher = find_catcher(state, error, &index);
         if (catcher) {
+            interpreter_note_int(engine, "catchIndex", index);
             failure.mode = ODK_STR("CATCH");
             failure.index = index;
             if (!catcher->is_compensating ||

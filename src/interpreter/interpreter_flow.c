@@ -85,14 +85,17 @@ static json_t *
 variable_of(void *ctx, struct odk_str name)
 {
     const struct interpreter_work *work = ctx;
+    const struct engine_probe *probe = engine_probe_of(work->engine);
+    json_t *found = interpreter_variable(work->in, work->frame, name);
 
-    return interpreter_variable(work->in, work->frame, name);
+    return found || !probe ? found : json_get_str(probe->variables, name);
 }
 
 static json_t *
 variables_of(void *ctx)
 {
     const struct interpreter_work *work = ctx;
+    const struct engine_probe *probe = engine_probe_of(work->engine);
     json_t *all = json_object();
 
     for (int32_t at = work->frame; at >= 0; at = outer_line(work->in, at)) {
@@ -100,6 +103,9 @@ variables_of(void *ctx)
         if (vars) {
             (void)json_object_update_missing(all, vars);
         }
+    }
+    if (probe && probe->variables) {
+        (void)json_object_update_missing(all, probe->variables);
     }
     return all;
 }
@@ -232,6 +238,11 @@ interpreter_context(const struct interpreter *in, struct engine *engine,
 {
     const struct interpreter_line *line = interpreter_line(in, frame);
     const struct asl_state *state = interpreter_state(in, frame);
+    const struct engine_probe *probe = engine_probe_of(engine);
+
+    if (probe && probe->context) {
+        return json_incref(probe->context);
+    }
     json_t *context = json_object();
     json_t *map = context_map(in, frame);
 
@@ -330,18 +341,23 @@ interpreter_take_input(struct interpreter_work *work)
     } else {
         work->effective = json_incref(work->input);
     }
+    interpreter_note(work->engine, "afterInputPath", work->effective);
 }
 
 json_t *
 interpreter_arguments(struct interpreter_work *work)
 {
     const struct asl_state *state = work->state;
+    json_t *arguments =
+        state->arguments
+            ? interpreter_eval(work, state->arguments, work->effective,
+                               state->is_jsonata ? "Arguments" : "Parameters")
+            : json_incref(work->effective);
 
-    if (!state->arguments) {
-        return json_incref(work->effective);
-    }
-    return interpreter_eval(work, state->arguments, work->effective,
-                            state->is_jsonata ? "Arguments" : "Parameters");
+    interpreter_note(work->engine,
+                     state->is_jsonata ? "afterArguments" : "afterParameters",
+                     arguments);
+    return arguments;
 }
 
 /* The output by JSONPath's fields; a new reference. */
@@ -364,6 +380,7 @@ output_by_path(struct interpreter_work *work, json_t *result)
                        err.message);
         return NULL;
     }
+    interpreter_note(work->engine, "afterResultPath", placed);
     if (state->is_output_discarded) {
         json_decref(placed);
         return json_object();
@@ -411,11 +428,13 @@ interpreter_finish(struct interpreter_work *work, json_t *result)
     json_t *assigned = NULL;
 
     work->result = result;
+    interpreter_note(work->engine, "result", result);
     if (state->result_selector) {
         json_decref(selected);
         selected = interpreter_eval(work, state->result_selector, result,
                                     "ResultSelector");
     }
+    interpreter_note(work->engine, "afterResultSelector", selected);
     if (!work->is_failed && state->assign) {
         assigned =
             interpreter_eval(work, state->assign,
@@ -468,7 +487,9 @@ interpreter_leave(struct interpreter_work *work, json_t *output,
     entry.output = output;
     entry.assigned = json_object_size(assigned) > 0 ? assigned : NULL;
     engine_emit(work->engine, &entry);
-    if (next >= 0) {
+    if (engine_probe_of(work->engine)) {
+        interpreter_end_test(work, output, assigned, next);
+    } else if (next >= 0) {
         interpreter_enter(in, work->engine, frame, next, output);
     } else if (interpreter_line(in, frame)->parent < 0) {
         engine_succeed(work->engine, interpreter_line(in, frame)->prev, output);

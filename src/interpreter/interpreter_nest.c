@@ -23,7 +23,8 @@ interpreter_do_parallel(struct interpreter_work *work)
         return;
     }
     items.value = interpreter_arguments(work);
-    if (work->is_failed) {
+    if (work->is_failed || interpreter_stand_in(work)) {
+        json_decref(items.value);
         return;
     }
     started.count = state->n_scopes;
@@ -53,9 +54,11 @@ static json_t *
 items_of(struct interpreter_work *work)
 {
     const struct asl_state *state = work->state;
+    const struct engine_probe *probe = engine_probe_of(work->engine);
     struct odk_buf text;
     json_t *items =
-        state->items
+        state->item_reader && probe && probe->items ? json_incref(probe->items)
+        : state->items
             ? interpreter_eval(work, state->items, work->effective,
                                state->is_jsonata ? "Items" : "ItemsPath")
             : json_incref(work->effective);
@@ -97,6 +100,24 @@ percent_of(struct interpreter_work *work)
     return percent;
 }
 
+static void
+note_limits(struct interpreter_work *work, int64_t limit, int64_t tolerated,
+            double percent)
+{
+    if (work->is_failed || !engine_probe_of(work->engine)) {
+        return;
+    }
+    interpreter_note_int(work->engine, "maxConcurrency", limit);
+    if (work->state->tolerated_count) {
+        interpreter_note_int(work->engine, "toleratedFailureCount", tolerated);
+    }
+    if (work->state->tolerated_percentage) {
+        json_t *value = json_real(percent);
+        interpreter_note(work->engine, "toleratedFailurePercentage", value);
+        json_decref(value);
+    }
+}
+
 /* Limits of a Map into its items fact. */
 static void
 map_limits(struct interpreter_work *work, struct engine_entry *items)
@@ -108,6 +129,7 @@ map_limits(struct interpreter_work *work, struct engine_entry *items)
     items->number = interpreter_eval_int(work, state->tolerated_count, 0,
                                          "ToleratedFailureCount");
     double percent = percent_of(work);
+    note_limits(work, limit, items->number, percent);
     items->due = percent < 0 ? 0 : (int64_t)(percent * 1e6);
     if (!work->is_failed && limit < 0) {
         odk_buf_printf(interpreter_blame(work, "States.Runtime"),
@@ -207,6 +229,39 @@ start_run(struct interpreter_work *work)
     odk_buf_release(&arn);
 }
 
+static bool
+is_tolerated(const struct interpreter_line *line, int64_t failed)
+{
+    if (line->tolerated_percent < 0 && line->tolerated_count == 0) {
+        return false;
+    }
+    if (line->tolerated_count > 0 && failed > line->tolerated_count) {
+        return false;
+    }
+    return line->tolerated_percent < 0 || line->length == 0 ||
+           (double)failed * 100e6 <=
+               (double)line->tolerated_percent * (double)line->length;
+}
+
+/* The probe may say that iterations have failed, and the rest has a result. */
+static bool
+stand_in(struct interpreter_work *work)
+{
+    const struct engine_probe *probe = engine_probe_of(work->engine);
+    const struct interpreter_line *line =
+        interpreter_line(work->in, work->frame);
+
+    if (!probe || probe->error.ptr || probe->n_failed == 0 ||
+        is_tolerated(line, probe->n_failed)) {
+        return interpreter_stand_in(work);
+    }
+    interpreter_error(
+        work->in, work->engine, work->frame,
+        ODK_STR("States.ExceedToleratedFailureThreshold"),
+        ODK_STR("The specified tolerated failure threshold was exceeded"));
+    return true;
+}
+
 void
 interpreter_do_map(struct interpreter_work *work)
 {
@@ -217,13 +272,15 @@ interpreter_do_map(struct interpreter_work *work)
     struct engine_entry items =
         interpreter_entry(in, ENGINE_EV_FACT_ITEMS, work->frame);
 
-    if (state->item_reader || state->item_batcher || state->result_writer) {
+    if ((state->item_reader || state->item_batcher || state->result_writer) &&
+        !engine_probe_of(work->engine)) {
         odk_buf_printf(interpreter_blame(work, "States.Runtime"),
                        "ItemReader, ItemBatcher and ResultWriter are "
                        "not supported yet.");
         return;
     }
     items.value = items_of(work);
+    interpreter_note(work->engine, "afterItemsPath", items.value);
     if (!work->is_failed) {
         map_limits(work, &items);
     }
@@ -237,6 +294,9 @@ interpreter_do_map(struct interpreter_work *work)
     engine_emit(work->engine, &started);
     if (state->is_distributed) {
         start_run(work);
+    }
+    if (stand_in(work)) {
+        return;
     }
     if (started.length == 0) {
         nest_done(in, work->engine, work->frame);
@@ -420,20 +480,6 @@ abort_children(struct interpreter *in, struct engine *engine, int32_t frame)
         abort_line(in, engine, lines[--n]);
     }
     free(lines);
-}
-
-static bool
-is_tolerated(const struct interpreter_line *line, int64_t failed)
-{
-    if (line->tolerated_percent < 0 && line->tolerated_count == 0) {
-        return false;
-    }
-    if (line->tolerated_count > 0 && failed > line->tolerated_count) {
-        return false;
-    }
-    return line->tolerated_percent < 0 || line->length == 0 ||
-           (double)failed * 100e6 <=
-               (double)line->tolerated_percent * (double)line->length;
 }
 
 static void

@@ -125,6 +125,21 @@ void interpreter_save(const void *state, struct engine_texts *texts,
 int interpreter_load(void *state, json_t *saved, struct odk_err *err);
 void interpreter_describe(json_t *saved, json_t *out);
 
+/* A test of one state; without a probe nothing happens. */
+
+/** Tells the probe a value, borrowed. */
+void interpreter_note(struct engine *engine, const char *what, json_t *value);
+void interpreter_note_int(struct engine *engine, const char *what,
+                          int64_t value);
+void interpreter_note_str(struct engine *engine, const char *what,
+                          struct odk_str value);
+/** Ends the state with what the probe stands in for its task or children;
+ * false: it stands in for nothing. */
+bool interpreter_stand_in(struct interpreter_work *work);
+/** Ends the run as its state is left. */
+void interpreter_end_test(struct interpreter_work *work, json_t *output,
+                          json_t *assigned, int32_t next);
+
 /* Work. */
 
 void interpreter_work_init(struct interpreter_work *work,

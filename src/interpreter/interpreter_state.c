@@ -211,7 +211,7 @@ schedule(struct interpreter_work *work, json_t *input, json_t *credentials)
     task.heartbeat_ms =
         interpreter_eval_int(work, state->heartbeat, 0, "HeartbeatSeconds") *
         1000;
-    if (!work->is_failed) {
+    if (!work->is_failed && !interpreter_stand_in(work)) {
         engine_schedule(work->engine, &task);
     }
 }
@@ -267,7 +267,7 @@ wait_signal(struct interpreter_work *work, json_t *input)
                        "A wait for a signal needs the Name of the "
                        "signal in its Parameters.");
     }
-    if (work->is_failed) {
+    if (work->is_failed || interpreter_stand_in(work)) {
         return;
     }
     scheduled.parameters = input;
