@@ -12,8 +12,10 @@
 #define BACKLOG_MAX      100000u
 #define TIMERS_IN_MEMORY 4096u
 #define DRAIN_MS_MAX     5000
-#define STORE_PAUSE_MIN  100
-#define STORE_PAUSE_MAX  2000
+/* Three quarters of the declared retention of task topics, seven days. */
+#define TASK_REPUBLISH_MS ((odk_dur_ms)453600000)
+#define STORE_PAUSE_MIN   100
+#define STORE_PAUSE_MAX   2000
 /* Group offsets are for people and lag monitors: written lazily. */
 #define GROUP_COMMIT_MS 5000
 /* How far a later acquire has to scan odradek.history. */
@@ -83,6 +85,9 @@ lane_new(const struct lane_options *options)
     }
     if (lane->options.drain_ms_max == 0) {
         lane->options.drain_ms_max = DRAIN_MS_MAX;
+    }
+    if (lane->options.task_republish_ms == 0) {
+        lane->options.task_republish_ms = TASK_REPUBLISH_MS;
     }
     odk_assert(lane->options.partitions > 0);
     odk_assert(lane->options.timers_in_memory >= 4);
@@ -182,11 +187,8 @@ producer_mend(struct lane *lane)
     if (rc == 0) {
         rc = lane_republish_suspects(lane, &err);
     }
-    for (struct lane_shard *shard = lane->shards; rc == 0 && shard;
-         shard = shard->next) {
-        if (shard->state == LANE_SHARD_OWNED) {
-            rc = lane_republish(lane, shard, &err);
-        }
+    if (rc == 0) {
+        rc = lane_republish_owned(lane, &err);
     }
     if (rc == ODK_ECONN || rc == ODK_EUNKNOWN_COMMIT) {
         lane_store_failed(lane, &err);
@@ -236,11 +238,23 @@ lane_poll_aside(struct lane *lane, const struct bus_batch *polled)
     }
 }
 
+/* A position outside of its log (the topic lost its tail, or its head expired
+ * unread) stops a place for good. */
+static int
+poll_bus(struct lane *lane, odk_dur_ms wait_max, struct bus_batch *polled,
+         struct odk_err *err)
+{
+    int rc = bus_poll(&lane->bus, wait_max, polled, err);
+
+    lane->is_out_of_range |= rc == ODK_ECORRUPT;
+    return rc;
+}
+
 int
 lane_poll_once(struct lane *lane, odk_dur_ms *idle_ms, struct odk_err *err)
 {
     struct bus_batch polled = {0};
-    int rc = bus_poll(&lane->bus, LANE_POLL_MS, &polled, err);
+    int rc = poll_bus(lane, LANE_POLL_MS, &polled, err);
 
     if (rc != 0) {
         return rc;
@@ -589,6 +603,10 @@ lane_tick(struct lane *lane, odk_dur_ms wait_max)
     lane->newest.n = 0;
     do_revoked(lane);
     do_assigned(lane);
+    if (lane->is_out_of_range) {
+        lane->is_out_of_range = false;
+        lane_shards_drop_all(lane);
+    }
     store_mend(lane, &next_at);
     producer_mend(lane);
     lane_shards_acquire(lane, &next_at);
@@ -604,8 +622,7 @@ lane_tick(struct lane *lane, odk_dur_ms wait_max)
     bool is_waiting =
         lane->inputs.n == 0 && lane->revoked.n == 0 && lane->assigned.n == 0;
     odk_dur_ms wait = next_at - lane_monotonic(lane);
-    int rc =
-        bus_poll(&lane->bus, is_waiting && wait > 0 ? wait : 0, &polled, &err);
+    int rc = poll_bus(lane, is_waiting && wait > 0 ? wait : 0, &polled, &err);
     if (rc != 0) {
         lane_log(lane, ODK_LOG_WARN, "bus.failed", "%s", err.message);
     } else {

@@ -76,6 +76,21 @@ ring_grow(struct lane_shard *shard, uint64_t seq)
 }
 
 void
+lane_ack_void(struct lane_shard *shard, uint64_t after, uint64_t seq)
+{
+    odk_assert(seq <= shard->row.outbox_seq);
+    if (shard->acked == after && seq - after >= shard->ack_bits_max) {
+        /* A fail-over skips more numbers than could be marked one by one. */
+        memset(shard->ack_bits, 0, shard->ack_bits_max / 8);
+        shard->acked = seq;
+        return;
+    }
+    for (after++; after <= seq; after++) {
+        lane_ack_mark(shard, after);
+    }
+}
+
+void
 lane_ack_mark(struct lane_shard *shard, uint64_t seq)
 {
     if (seq <= shard->acked || seq > shard->row.outbox_seq) {
@@ -98,9 +113,10 @@ lane_acks(struct lane *lane, const struct bus_batch *polled)
     for (size_t i = 0; i < polled->n_acks; i++) {
         const struct bus_ack *ack = &polled->acks[i];
         struct lane_shard *shard = lane_shard_find(lane, ack->shard);
-        if (!shard || shard->state != LANE_SHARD_OWNED) {
+        if (!shard || shard->state == LANE_SHARD_QUARANTINED) {
             continue;
         }
+        /* Also of one being acquired: to publish again it waits for room. */
         if (ack->code == 0) {
             lane_ack_mark(shard, ack->seq);
             is_moved = true;
@@ -163,6 +179,20 @@ lane_send(struct lane *lane, int32_t shard, const struct store_output *output,
     return rc;
 }
 
+/* A row above our last number is another owner's: it is not ours to send (I6).
+ */
+static int
+check_ours(const struct lane_shard *shard, const struct store_output *outputs,
+           size_t n, struct odk_err *err)
+{
+    if (n > 0 && outputs[n - 1].seq > shard->row.outbox_seq) {
+        return odk_err_set(err, ODK_EFENCED,
+                           "shard %d: another owner has written to the outbox",
+                           shard->id);
+    }
+    return 0;
+}
+
 int
 lane_republish(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
 {
@@ -177,20 +207,46 @@ lane_republish(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
         odk_arena_init(&arena, 0);
         rc = store_unpublished(&lane->store, shard->id, after, REPUBLISH_BYTES,
                                &arena, &outputs, &n, err);
+        rc = rc ? rc : check_ours(shard, outputs, n, err);
         for (size_t i = 0; rc == 0 && i < n; i++) {
             /* A number without a row was void or parked. */
-            for (after++; after < outputs[i].seq; after++) {
-                lane_ack_mark(shard, after);
-            }
+            lane_ack_void(shard, after, outputs[i].seq - 1);
+            after = outputs[i].seq;
             rc = lane_send(lane, shard->id, &outputs[i], err);
             lane->stats.republished++;
         }
         odk_arena_release(&arena);
         if (rc == 0 && n == 0) {
-            for (after++; after <= shard->row.outbox_seq; after++) {
-                lane_ack_mark(shard, after);
-            }
+            lane_ack_void(shard, after, shard->row.outbox_seq);
+            after = shard->row.outbox_seq;
         }
+    }
+    return rc;
+}
+
+/* A shard that turned out to be another's is let go, the others go on. */
+static int
+drop_fenced(struct lane *lane, struct lane_shard *shard, int rc)
+{
+    if (rc != ODK_EFENCED) {
+        return rc;
+    }
+    lane->stats.fenced++;
+    lane_shard_drop(lane, shard, 100);
+    return 0;
+}
+
+int
+lane_republish_owned(struct lane *lane, struct odk_err *err)
+{
+    int rc = 0;
+
+    for (struct lane_shard *shard = lane->shards; rc == 0 && shard;
+         shard = shard->next) {
+        if (shard->state == LANE_SHARD_OWNED) {
+            rc = lane_republish(lane, shard, err);
+        }
+        rc = drop_fenced(lane, shard, rc);
     }
     return rc;
 }
@@ -205,7 +261,20 @@ is_never_parked(struct odk_str topic)
            odk_str_is(topic, LANE_TOPIC_COMMANDS);
 }
 
-/* Moves one refused output from the outbox to the parked ones, in the batch. */
+/* A refused output of a shard that is ours, which nobody has parked yet. */
+static bool
+is_unparked(struct lane *lane, const struct bus_ack *failed)
+{
+    const struct lane_shard *shard = lane_shard_find(lane, failed->shard);
+
+    return shard && shard->state == LANE_SHARD_OWNED &&
+           failed->seq > shard->acked;
+}
+
+/* Moves one refused output from the outbox to the parked ones, in the batch:
+ * when all before it are acknowledged, so that `published` passes it in the
+ * same transaction. Else the next owner would publish it again, and a retry
+ * double it. */
 static int
 park(struct lane *lane, const struct bus_ack *failed, struct odk_err *err)
 {
@@ -213,8 +282,7 @@ park(struct lane *lane, const struct bus_ack *failed, struct odk_err *err)
     const struct store_output *outputs = NULL;
     size_t n = 0;
 
-    if (!shard || shard->state != LANE_SHARD_OWNED ||
-        failed->seq <= shard->acked) {
+    if (!is_unparked(lane, failed) || failed->seq > shard->acked + 1) {
         return 0;
     }
     int rc = store_unpublished(&lane->store, shard->id, failed->seq - 1, 1,
@@ -236,6 +304,7 @@ park(struct lane *lane, const struct bus_ack *failed, struct odk_err *err)
         lane_vec_push(&lane->batch.parked, sizeof(*write));
     *write = (struct store_parked_write){shard->id, outputs[0],
                                          odk_str(odk_err_text(failed->code))};
+    lane_ack_mark(shard, failed->seq);
     lane->stats.parked++;
     return 0;
 }
@@ -263,7 +332,6 @@ static void
 flushed(struct lane *lane)
 {
     const struct store_shard_move *moves = lane->batch.shards.items;
-    const struct store_parked_write *parked = lane->batch.parked.items;
 
     for (size_t i = 0; i < lane->batch.shards.n; i++) {
         struct lane_shard *shard = lane_shard_find(lane, moves[i].shard);
@@ -272,23 +340,50 @@ flushed(struct lane *lane)
         shard->clock_read_at = lane_monotonic(lane);
         shard->published_written = moves[i].published;
     }
-    for (size_t i = 0; i < lane->batch.parked.n; i++) {
-        lane_ack_mark(lane_shard_find(lane, parked[i].shard),
-                      parked[i].output.seq);
-    }
 }
 
-static bool
-has_failed(const struct lane *lane, int32_t shard)
+/* What still waits for those before it is kept. */
+static void
+forget_parked(struct lane *lane)
 {
-    const struct bus_ack *failed = lane->failed.items;
+    struct bus_ack *failed = lane->failed.items;
+    size_t n = 0;
 
     for (size_t i = 0; i < lane->failed.n; i++) {
-        if (failed[i].shard == shard) {
-            return true;
+        if (is_unparked(lane, &failed[i])) {
+            failed[n++] = failed[i];
         }
     }
-    return false;
+    lane->failed.n = n;
+}
+
+static int
+flush_commit(struct lane *lane, struct odk_err *err)
+{
+    struct store_batch batch = {.shards = lane->batch.shards.items,
+                                .n_shards = lane->batch.shards.n,
+                                .parked = lane->batch.parked.items,
+                                .n_parked = lane->batch.parked.n};
+    int rc = 0;
+
+    if (batch.n_shards > 0) {
+        rc = store_commit(&lane->store, &batch, err);
+    }
+    if (batch.n_shards > 0 && rc == 0) {
+        flushed(lane);
+    }
+    return rc;
+}
+
+int
+lane_flush_shard(struct lane *lane, struct lane_shard *shard,
+                 struct odk_err *err)
+{
+    flush_move(lane, shard);
+    int rc = flush_commit(lane, err);
+
+    lane_batch_clear(&lane->batch);
+    return rc;
 }
 
 int
@@ -303,23 +398,17 @@ lane_flush_published(struct lane *lane, struct odk_err *err)
     for (struct lane_shard *shard = lane->shards; rc == 0 && shard;
          shard = shard->next) {
         if (shard->state == LANE_SHARD_OWNED &&
-            (shard->acked > shard->published_written ||
-             has_failed(lane, shard->id))) {
+            shard->acked > shard->published_written) {
             flush_move(lane, shard);
         }
     }
-    if (rc == 0 && lane->batch.shards.n > 0) {
-        struct store_batch batch = {.shards = lane->batch.shards.items,
-                                    .n_shards = lane->batch.shards.n,
-                                    .parked = lane->batch.parked.items,
-                                    .n_parked = lane->batch.parked.n};
-        rc = store_commit(&lane->store, &batch, err);
-        if (rc == 0) {
-            flushed(lane);
-        }
+    if (rc == 0) {
+        rc = flush_commit(lane, err);
     }
     if (rc == 0) {
-        lane->failed.n = 0;
+        forget_parked(lane);
+    } else if (lane->batch.parked.n > 0) {
+        lane_shards_drop_all(lane); /* what was marked is not parked */
     }
     lane_batch_clear(&lane->batch);
     return rc;
@@ -381,6 +470,7 @@ republish_singly(struct lane *lane, struct lane_shard *shard, uint64_t last,
         odk_arena_init(&arena, 0);
         rc = store_unpublished(&lane->store, shard->id, acked, 1, &arena,
                                &outputs, &n, err);
+        rc = rc ? rc : check_ours(shard, outputs, n, err);
         uint64_t next = n > 0 ? outputs[0].seq : shard->row.outbox_seq + 1;
         for (uint64_t seq = acked + 1; rc == 0 && seq < next; seq++) {
             lane_ack_mark(shard, seq); /* it was void or parked */
@@ -413,6 +503,7 @@ lane_republish_suspects(struct lane *lane, struct odk_err *err)
         struct lane_shard *shard = lane_shard_find(lane, suspects[i].shard);
         if (shard && shard->state == LANE_SHARD_OWNED) {
             rc = republish_singly(lane, shard, suspects[i].seq, err);
+            rc = drop_fenced(lane, shard, rc);
         }
     }
     return rc;

@@ -64,7 +64,7 @@ lane_batch_clear(struct lane_batch *batch)
         odk_map_remove(&batch->timer_changes, &change->node);
     }
     batch->first_change = NULL;
-    batch->touched = NULL;
+    batch->touched = batch->last_touched = NULL;
 }
 
 /* ---- timers
@@ -163,12 +163,11 @@ source_advance(struct lane_shard *shard, const struct codec_source *from)
  */
 
 static bool
-is_poison(const struct lane *lane, const struct lane_input *input)
+is_poison(const struct lane_input *input)
 {
-    const struct lane_poison *poison = &lane->poison;
+    const struct lane_poison *poison = &input->shard->poison;
 
-    if (!poison->is_set || poison->shard != input->shard->id ||
-        poison->is_timer != !input->message) {
+    if (!poison->is_set || poison->is_timer != !input->message) {
         return false;
     }
     if (poison->is_timer) {
@@ -180,13 +179,11 @@ is_poison(const struct lane *lane, const struct lane_input *input)
 }
 
 static void
-poison_set(struct lane *lane, const struct lane_input *input,
-           const struct odk_err *err)
+poison_set(const struct lane_input *input, const struct odk_err *err)
 {
-    struct lane_poison *poison = &lane->poison;
+    struct lane_poison *poison = &input->shard->poison;
 
-    *poison = (struct lane_poison){
-        .is_set = true, .shard = input->shard->id, .is_timer = !input->message};
+    *poison = (struct lane_poison){.is_set = true, .is_timer = !input->message};
     if (poison->is_timer) {
         poison->run_id = input->run_id;
         poison->timer_id = input->timer->timer.id;
@@ -211,12 +208,16 @@ apply_poison(struct lane *lane, struct lane_input *input, struct odk_err *err)
     bool is_command =
         input->message && input->message->topic == LANE_PLACE_COMMANDS;
 
+    if (input->has_source && !source_advance(input->shard, &input->source)) {
+        lane->stats.repeats++; /* it was refused before */
+        return 0;
+    }
     if (!input->message) {
         struct engine_timer_op drop = {.id = input->timer->timer.id,
                                        .due = input->timer->timer.due};
         lane_batch_timer(lane, input->shard->id, &input->run_id, &drop);
     } else if (is_command || !execution) {
-        lane_input_bad(input, "Refused", "%s", lane->poison.text);
+        lane_input_bad(input, "Refused", "%s", input->shard->poison.text);
         int rc = lane_emit_deadletter(lane, input, err);
         if (rc != 0) {
             return rc;
@@ -227,7 +228,7 @@ apply_poison(struct lane *lane, struct lane_input *input, struct odk_err *err)
         return lane_step(lane, input, execution, &event, NULL, err);
     }
     return is_command ? lane_emit_reply(lane, input, NULL, "Refused",
-                                        odk_str(lane->poison.text), err)
+                                        odk_str(input->shard->poison.text), err)
                       : 0;
 }
 
@@ -266,7 +267,7 @@ static int
 apply(struct lane *lane, struct lane_input *input, struct odk_err *err)
 {
     lane->stats.inputs++;
-    if (is_poison(lane, input) && input->kind != LANE_INPUT_BAD &&
+    if (is_poison(input) && input->kind != LANE_INPUT_BAD &&
         input->kind != LANE_INPUT_REPEAT) {
         return apply_poison(lane, input, err);
     }
@@ -433,6 +434,7 @@ committed_shard(struct lane *lane, struct lane_shard *shard)
     shard->clock_read_at = lane_monotonic(lane);
     shard->published_written = shard->acked;
     shard->pause_ms = 0;
+    shard->poison.is_set = false;
     while (shard->changed_sources) {
         shard->changed_sources->is_changed = false;
         shard->changed_sources = shard->changed_sources->next_changed;
@@ -511,7 +513,6 @@ committed(struct lane *lane)
         publish(lane);
     }
     committed_executions(lane);
-    lane->poison.is_set = false;
     lane->slice_max = lane->slice_max * 2 < lane->options.batch_max
                           ? lane->slice_max * 2
                           : lane->options.batch_max;
@@ -540,10 +541,10 @@ refused_alone(struct lane *lane, const struct lane_input *input,
 {
     lane_log(lane, ODK_LOG_ERROR, "input.refused", "shard %d: %s",
              input->shard->id, err->message);
-    if (is_poison(lane, input)) {
+    if (is_poison(input)) {
         lane_shard_quarantine(lane, input->shard, err->message);
     }
-    poison_set(lane, input, err);
+    poison_set(input, err);
     lane->slice_max =
         1; /* its refusal commits alone, whatever comes behind it */
     drop_batch_shards(lane, 0);

@@ -459,8 +459,12 @@ touch(struct lane *lane, struct lane_execution *execution,
 {
     if (!execution->is_touched) {
         execution->is_touched = true;
-        execution->next_touched = lane->batch.touched;
-        lane->batch.touched = execution;
+        if (lane->batch.last_touched) {
+            lane->batch.last_touched->next_touched = execution;
+        } else {
+            lane->batch.touched = execution;
+        }
+        lane->batch.last_touched = execution;
     }
     execution->is_stuck = update->is_stuck;
     execution->is_status_changed |=

@@ -87,6 +87,18 @@ struct lane_source {
     char name[];
 };
 
+/** The input that PostgreSQL refused on its own: dead-lettered or failed at its
+ * next turn. */
+struct lane_poison {
+    bool is_set;
+    bool is_timer;
+    int topic;
+    int64_t offset;
+    struct odk_uuid run_id;
+    uint64_t timer_id;
+    char text[256];
+};
+
 struct lane_shard {
     struct lane_shard *next;
     int32_t id;
@@ -109,6 +121,8 @@ struct lane_shard {
     struct odk_map sources;
     struct lane_source *changed_sources;
     struct lane_timers timers;
+
+    struct lane_poison poison; /**< survives a drop: for the next turn */
 
     /* The batch under way. */
     bool is_in_batch;
@@ -149,6 +163,9 @@ odk_time_ms lane_shard_now(const struct lane *lane,
 void lane_ack_init(struct lane_shard *shard);
 /** Numbers up to shard->row.outbox_seq are under way. */
 void lane_ack_mark(struct lane_shard *shard, uint64_t seq);
+/** Numbers above after, up to seq, are void: nothing is ever produced under
+ * them. */
+void lane_ack_void(struct lane_shard *shard, uint64_t after, uint64_t seq);
 /** Takes the acks of a poll. */
 void lane_acks(struct lane *lane, const struct bus_batch *polled);
 /** Sends (after, row.outbox_seq] of the shard again, from the store. */
@@ -158,12 +175,18 @@ int lane_republish(struct lane *lane, struct lane_shard *shard,
  * parks what fails alone. */
 int lane_republish_suspects(struct lane *lane,
                             struct odk_err *err) ODK_MUST_USE;
+/** The same for every shard that is owned: a new producer has nothing of them.
+ */
+int lane_republish_owned(struct lane *lane, struct odk_err *err) ODK_MUST_USE;
 /** Sends one output, waiting for room in the producer. */
 int lane_send(struct lane *lane, int32_t shard,
               const struct store_output *output,
               struct odk_err *err) ODK_MUST_USE;
 /** Writes `published` of the shards where it lags, in one transaction. */
 int lane_flush_published(struct lane *lane, struct odk_err *err) ODK_MUST_USE;
+/** The same for one shard that is being acquired. */
+int lane_flush_shard(struct lane *lane, struct lane_shard *shard,
+                     struct odk_err *err) ODK_MUST_USE;
 
 /* ---- definitions and executions (lane_cache.c)
  * -------------------------------------------------- */
@@ -336,7 +359,10 @@ struct lane_batch {
     struct lane_vec voids; /**< struct bus_ack: numbers that are not produced */
     struct odk_map timer_changes;
     struct lane_timer_change *first_change;
+    /** In this order: of two runs of one workflow id that a batch starts the
+     * later one becomes the current one. */
     struct lane_execution *touched;
+    struct lane_execution *last_touched;
 };
 
 void lane_batch_release(struct lane_batch *batch);
@@ -413,19 +439,6 @@ bool lane_token_parse(const uint8_t key[LANE_TOKEN_KEY_BYTES],
  * -----------------------------------------------------------------------------------
  */
 
-/** The input that PostgreSQL refused on its own: dead-lettered or failed at its
- * next turn. */
-struct lane_poison {
-    bool is_set;
-    bool is_timer;
-    int32_t shard;
-    int topic;
-    int64_t offset;
-    struct odk_uuid run_id;
-    uint64_t timer_id;
-    char text[256];
-};
-
 struct lane {
     struct lane_options options;
     struct bus bus;
@@ -436,7 +449,6 @@ struct lane {
     struct lane_shard *shards;
     struct lane_cache cache;
     struct lane_batch batch;
-    struct lane_poison poison;
     struct odk_arena arena; /**< of the tick */
     struct odk_buf scratch; /**< one record being encoded */
     struct odk_buf headers; /**< likewise its headers */
@@ -454,6 +466,8 @@ struct lane {
     odk_dur_ms flush_at; /**< monotonic: write `published` then; 0 = nothing to
                             write */
     bool is_producer_down;
+    bool is_out_of_range;     /**< a place's position is not in its log: acquire
+                                 again, whose checks say more */
     bool is_polled_aside;     /**< in this tick: borrowed records are gone */
     struct lane_vec revoked;  /**< struct bus_place: reported by a poll inside a
                                  tick, done at the next */

@@ -60,11 +60,28 @@ lane_shard_assign(struct lane *lane, int32_t id)
     *at = shard;
 }
 
+/* Whoever owns the shard next sends again what was refused: it may be taken
+ * then. */
+static void
+forget_failed(struct lane *lane, int32_t shard)
+{
+    struct bus_ack *failed = lane->failed.items;
+    size_t n = 0;
+
+    for (size_t i = 0; i < lane->failed.n; i++) {
+        if (failed[i].shard != shard) {
+            failed[n++] = failed[i];
+        }
+    }
+    lane->failed.n = n;
+}
+
 static void
 shard_forget(struct lane *lane, struct lane_shard *shard)
 {
     struct odk_map_node *node = odk_map_next(&shard->sources, NULL);
 
+    forget_failed(lane, shard->id);
     while (node) {
         struct odk_map_node *next = odk_map_next(&shard->sources, node);
         free(ODK_CONTAINER(node, struct lane_source, node));
@@ -194,8 +211,16 @@ check_log(struct lane *lane, struct lane_shard *shard, const char *topic,
     return unfit(lane, shard, err, reason);
 }
 
+/* Where numbers go on after a fail-over. */
+static uint64_t
+floor_above(uint64_t seq)
+{
+    return (seq / SEQ_FLOOR + 1) * SEQ_FLOOR;
+}
+
 /* A history record above the table's last number means that the database lost
- * commits. */
+ * commits. The marker of a fail-over does not: its sender may have died before
+ * it was accepted. */
 static int
 check_history(struct lane *lane, struct lane_shard *shard,
               struct bus_scan *scan, struct odk_err *err)
@@ -213,7 +238,8 @@ check_history(struct lane *lane, struct lane_shard *shard,
     if (rc != 0) {
         return rc;
     }
-    if (scan->seq_max > shard->row.outbox_seq) {
+    if (scan->seq_max > shard->row.outbox_seq &&
+        scan->seq_max != floor_above(shard->row.outbox_seq)) {
         (void)snprintf(reason, sizeof(reason),
                        "odradek.history has number %llu, the database only "
                        "%llu: it lost commits",
@@ -260,30 +286,35 @@ check_group(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     return 0;
 }
 
-/* After a fail-over an earlier producer may still have records under way: a
- * marker behind them, then look. */
+/* Everything that the table has goes first: a reader that moves its watermark
+ * to the marker must have missed nothing. */
 static int
-fail_over(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
-          struct odk_err *err)
+send_marker(struct lane *lane, struct lane_shard *shard,
+            const struct store_output *marker, struct odk_err *err)
 {
-    uint64_t floor = (shard->row.outbox_seq / SEQ_FLOOR + 1) * SEQ_FLOOR;
-    struct store_output marker = {.seq = floor,
-                                  .topic = ODK_STR(LANE_TOPIC_HISTORY)};
-    struct bus_scan again = {0};
-    int32_t partitions = 0;
-
-    lane_log(lane, ODK_LOG_WARN, "shard.fail_over",
-             "shard %d: another PostgreSQL server or timeline", shard->id);
     int rc = bus_producer_reset(&lane->bus, err);
+
     if (rc == 0) {
-        rc = bus_partitions(&lane->bus, marker.topic, &partitions, err);
+        rc = lane_republish_owned(lane, err);
     }
     if (rc == 0) {
-        marker.partition = shard->id % partitions;
-        rc = lane_send(lane, shard->id, &marker, err);
+        rc = lane_republish(lane, shard, err);
     }
+    return rc ? rc : lane_send(lane, shard->id, marker, err);
+}
+
+/* Until the broker has the marker and all that was sent before it. */
+static int
+await_marker(struct lane *lane, struct lane_shard *shard,
+             const struct store_output *marker, struct bus_scan *scan,
+             struct odk_err *err)
+{
+    struct bus_scan again = {0};
     odk_dur_ms idle_ms = 0;
-    while (rc == 0 && again.seq_max < floor) {
+    int rc = 0;
+
+    while (rc == 0 && (again.seq_max < marker->seq ||
+                       shard->acked < shard->row.outbox_seq)) {
         if (idle_ms > lane->options.drain_ms_max) {
             return odk_err_set(
                 err, ODK_EAGAIN,
@@ -291,18 +322,48 @@ fail_over(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
         }
         rc = lane_poll_once(lane, &idle_ms, err);
         if (rc == 0) {
-            rc = bus_scan(&lane->bus, marker.topic, marker.partition, shard->id,
-                          scan->offset_next, &again, err);
+            rc = bus_scan(&lane->bus, marker->topic, marker->partition,
+                          shard->id, scan->offset_next, &again, err);
         }
     }
-    if (rc != 0) {
-        return rc;
-    }
-    rc = store_accept_server(&lane->store, shard->id, shard->row.fence, floor,
-                             err);
+    scan->offset_next = again.offset_next;
+    return rc;
+}
+
+/* After a fail-over an earlier producer may still have records under way: a
+ * marker behind them, then look. */
+static int
+fail_over(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
+          struct odk_err *err)
+{
+    struct store_output marker = {.seq = floor_above(shard->row.outbox_seq),
+                                  .topic = ODK_STR(LANE_TOPIC_HISTORY)};
+    uint64_t last = shard->row.outbox_seq;
+    int32_t partitions = 0;
+
+    lane_log(lane, ODK_LOG_WARN, "shard.fail_over",
+             "shard %d: another PostgreSQL server or timeline", shard->id);
+    int rc = bus_partitions(&lane->bus, marker.topic, &partitions, err);
     if (rc == 0) {
-        shard->row.outbox_seq = floor;
-        shard->row.history_offset = again.offset_next;
+        marker.partition = shard->id % partitions;
+        rc = send_marker(lane, shard, &marker, err);
+    }
+    if (rc == 0) {
+        rc = await_marker(lane, shard, &marker, scan, err);
+    }
+    if (rc == 0) {
+        /* `published` before the floor: no row of the outbox lies below both,
+         * so numbers up to the floor are void without a look. */
+        rc = lane_flush_shard(lane, shard, err);
+    }
+    if (rc == 0) {
+        rc = store_accept_server(&lane->store, shard->id, shard->row.fence,
+                                 marker.seq, err);
+    }
+    if (rc == 0) {
+        shard->row.outbox_seq = marker.seq;
+        shard->row.history_offset = scan->offset_next;
+        lane_ack_void(shard, last, marker.seq);
     }
     return rc;
 }

@@ -181,7 +181,8 @@ struct store_batch {
     const struct store_shard_move *shards; /**< ascending */
     size_t n_shards;
     const struct store_execution_write
-        *executions; /**< each run at most once */
+        *executions; /**< each run at most once; of several new runs of one
+                        workflow id the last is its current one */
     size_t n_executions;
     const struct store_history_write *histories;
     size_t n_histories;
