@@ -1,0 +1,355 @@
+/*
+ * Runs seeds of the simulator (src/sim): one, a range, a list kept in a file,
+ * or fresh ones until a budget is used up. A failing seed is told as a story:
+ * its last events, what broke, and how to repeat it.
+ *
+ * Seeds run in a child process, so that a failed assertion is told like any
+ * other failure: the seed is run again with its trace, of which the end is
+ * printed.
+ */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/base.h"
+#include "sim/sim.h"
+
+#define STORY_LINES 80
+#define LINE_BYTES  400
+#define SEEDS_MAX   4096
+
+struct totals {
+    uint64_t seed;    /**< being run */
+    uint64_t n_seeds; /**< done */
+    uint64_t events;
+    uint64_t faults;
+    uint64_t transitions;
+    uint64_t runs;
+    uint64_t virtual_ms;
+    uint64_t quarantines;
+    bool is_failed;
+};
+
+struct args {
+    const char *program;
+    uint64_t seeds[SEEDS_MAX]; /**< of --seed and --file */
+    size_t n_seeds;
+    uint64_t first; /**< of --seeds */
+    uint64_t last;
+    bool has_range;
+    long budget_s; /**< 0: none */
+    bool is_traced;
+    bool is_twice; /**< each seed again: the hashes must be equal */
+    bool is_loud;
+    enum sim_mutant mutant;
+};
+
+static double
+seconds(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+/* ---- one seed ---- */
+
+static void
+failure_print(const struct args *args, uint64_t seed, const char *problem)
+{
+    (void)fprintf(stderr, "seed %llu: %s\nrepeat: %s --seed %llu%s%s --trace\n",
+                  (unsigned long long)seed, problem, args->program,
+                  (unsigned long long)seed, args->mutant ? " --mutant " : "",
+                  args->mutant ? sim_mutant_name(args->mutant) : "");
+}
+
+static bool
+seed_run(const struct args *args, uint64_t seed, struct totals *totals)
+{
+    struct sim_options options = {
+        .seed = seed,
+        .mutant = args->mutant,
+        .trace = args->is_traced ? stdout : NULL,
+        .story = args->is_traced || args->mutant ? NULL : stderr};
+    struct sim_result result;
+
+    totals->seed = seed;
+    sim_run(&options, &result);
+    if (!result.is_failed && args->is_twice) {
+        struct sim_result again;
+        options.trace = NULL;
+        sim_run(&options, &again);
+        if (again.hash != result.hash) {
+            result.is_failed = true;
+            (void)snprintf(result.problem, sizeof(result.problem),
+                           "the same seed gave another trace");
+        }
+    }
+    totals->n_seeds++;
+    totals->events += result.events;
+    totals->faults += result.faults;
+    totals->transitions += result.transitions;
+    totals->runs += result.runs;
+    totals->virtual_ms += (uint64_t)result.virtual_ms;
+    totals->quarantines += result.quarantines;
+    totals->is_failed = result.is_failed;
+    if (args->is_loud || args->is_traced) {
+        (void)printf("seed %llu: hash %016llx, %llu events, %llu faults, %llu "
+                     "transitions, %lld s\n",
+                     (unsigned long long)seed, (unsigned long long)result.hash,
+                     (unsigned long long)result.events,
+                     (unsigned long long)result.faults,
+                     (unsigned long long)result.transitions,
+                     (long long)result.virtual_ms / 1000);
+    }
+    if (result.is_failed) {
+        (void)fflush(stdout);
+        failure_print(args, seed, result.problem);
+    }
+    return !result.is_failed;
+}
+
+static void
+seeds_run(const struct args *args, struct totals *totals)
+{
+    double end = seconds() + (double)args->budget_s;
+    bool is_good = true;
+
+    for (size_t i = 0; is_good && i < args->n_seeds; i++) {
+        is_good = seed_run(args, args->seeds[i], totals);
+    }
+    for (uint64_t seed = args->first;
+         is_good && args->has_range && seed <= args->last; seed++) {
+        if (args->budget_s && seconds() >= end) {
+            break;
+        }
+        is_good = seed_run(args, seed, totals);
+    }
+}
+
+/* ---- children ---- */
+
+static int
+child_wait(pid_t child)
+{
+    int status = 0;
+
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return status;
+}
+
+/* The end of what a child that will die again traces. */
+static void
+story_of_death(const struct args *args, uint64_t seed)
+{
+    static const struct totals none;
+    int ends[2];
+
+    if (pipe(ends) != 0) {
+        return;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        struct args again = *args;
+        struct totals totals = none;
+        again.is_traced = true;
+        (void)dup2(ends[1], STDOUT_FILENO);
+        (void)close(ends[0]);
+        (void)setvbuf(stdout, NULL, _IOLBF, 0);
+        (void)seed_run(&again, seed, &totals);
+        _exit(0);
+    }
+    (void)close(ends[1]);
+    char(*lines)[LINE_BYTES] = calloc(STORY_LINES, LINE_BYTES);
+    FILE *in = fdopen(ends[0], "r");
+    uint64_t n = 0;
+    while (lines && in && fgets(lines[n % STORY_LINES], LINE_BYTES, in)) {
+        n++;
+    }
+    for (uint64_t i = n > STORY_LINES ? n - STORY_LINES : 0; i < n; i++) {
+        (void)fputs(lines[i % STORY_LINES], stderr);
+    }
+    if (in) {
+        (void)fclose(in);
+    }
+    free(lines);
+    (void)child_wait(child);
+}
+
+static int
+run(const struct args *args)
+{
+    struct totals *totals = mmap(NULL, sizeof(*totals), PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    double started = seconds();
+
+    if (totals == MAP_FAILED) {
+        return 1;
+    }
+    (void)fflush(stdout);
+    pid_t child = fork();
+    if (child == 0) {
+        seeds_run(args, totals);
+        (void)fflush(stdout);
+        (void)fflush(stderr);
+        exit(totals->is_failed);
+    }
+    int status = child_wait(child);
+    if (!WIFEXITED(status) || (WEXITSTATUS(status) && !totals->is_failed)) {
+        if (!args->is_traced && !args->mutant) {
+            story_of_death(args, totals->seed);
+        }
+        failure_print(args, totals->seed, "the process died");
+    }
+    double took = seconds() - started;
+    (void)printf("%llu seeds in %.1f s: %llu events, %llu faults, %llu runs, "
+                 "%llu transitions, %llu s of virtual time (%.0f a second), "
+                 "%llu last acts\n",
+                 (unsigned long long)totals->n_seeds, took,
+                 (unsigned long long)totals->events,
+                 (unsigned long long)totals->faults,
+                 (unsigned long long)totals->runs,
+                 (unsigned long long)totals->transitions,
+                 (unsigned long long)totals->virtual_ms / 1000,
+                 (double)totals->virtual_ms / 1000 / (took > 0 ? took : 1),
+                 (unsigned long long)totals->quarantines);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+}
+
+/* ---- arguments ---- */
+
+static bool
+number(const char *text, uint64_t *out)
+{
+    return text && odk_str_to_u64(odk_str(text), out);
+}
+
+/* One seed a line, then a comment. */
+static bool
+file_read(struct args *args, const char *path)
+{
+    char line[LINE_BYTES];
+    FILE *in = path ? fopen(path, "r") : NULL;
+
+    if (!in) {
+        return false;
+    }
+    while (fgets(line, sizeof(line), in) && args->n_seeds < SEEDS_MAX) {
+        struct odk_str text = odk_str_n(line, strcspn(line, " \t\r\n#"));
+        if (text.len && !odk_str_to_u64(text, &args->seeds[args->n_seeds++])) {
+            (void)fclose(in);
+            return false;
+        }
+    }
+    return fclose(in) == 0;
+}
+
+static bool
+range_read(struct args *args, const char *text)
+{
+    const char *dots = text ? strstr(text, "..") : NULL;
+
+    args->has_range = true;
+    return dots &&
+           odk_str_to_u64(odk_str_n(text, (size_t)(dots - text)),
+                          &args->first) &&
+           number(dots + 2, &args->last);
+}
+
+static bool
+mutant_read(struct args *args, const char *name)
+{
+    for (int i = 1; name && i < SIM_MUTANT_COUNT; i++) {
+        if (strcmp(sim_mutant_name((enum sim_mutant)i), name) == 0) {
+            args->mutant = (enum sim_mutant)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* An option with a value. */
+static bool
+value_read(struct args *args, const char *option, const char *value)
+{
+    uint64_t n = 0;
+
+    if (strcmp(option, "--seed") == 0) {
+        return args->n_seeds < SEEDS_MAX &&
+               number(value, &args->seeds[args->n_seeds++]);
+    }
+    if (strcmp(option, "--seeds") == 0) {
+        return range_read(args, value);
+    }
+    if (strcmp(option, "--file") == 0) {
+        return file_read(args, value);
+    }
+    if (strcmp(option, "--mutant") == 0) {
+        return mutant_read(args, value);
+    }
+    if (strcmp(option, "--budget") == 0 && number(value, &n)) {
+        args->budget_s = (long)n;
+        return true;
+    }
+    return false;
+}
+
+static bool
+args_read(struct args *args, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--trace") == 0) {
+            args->is_traced = true;
+        } else if (strcmp(argv[i], "--twice") == 0) {
+            args->is_twice = true;
+        } else if (strcmp(argv[i], "--loud") == 0) {
+            args->is_loud = true;
+        } else if (i + 1 >= argc || !value_read(args, argv[i], argv[i + 1])) {
+            return false;
+        } else {
+            i++;
+        }
+    }
+    if (args->budget_s && !args->has_range) {
+        args->has_range = true;
+        args->first = (uint64_t)time(NULL) * 1000000;
+        args->last = UINT64_MAX;
+    }
+    return args->n_seeds > 0 || args->has_range;
+}
+
+int
+main(int argc, char **argv)
+{
+    static const char usage[] =
+        "usage: sim_run [--seed N]… [--seeds A..B] [--file PATH]\n"
+        "               [--budget SECONDS] [--mutant NAME]\n"
+        "               [--trace] [--twice] [--loud]\n";
+    struct args *args = calloc(1, sizeof(*args));
+    int rc = 2;
+
+    if (!args) {
+        return 2;
+    }
+    args->program = argv[0];
+    if (args_read(args, argc, argv)) {
+        rc = run(args);
+    } else {
+        (void)fputs(usage, stderr);
+        for (int i = 1; i < SIM_MUTANT_COUNT; i++) {
+            (void)fprintf(stderr, "  mutant %s: %s\n",
+                          sim_mutant_name((enum sim_mutant)i),
+                          sim_mutant_text((enum sim_mutant)i));
+        }
+    }
+    free(args);
+    return rc;
+}
