@@ -10,13 +10,14 @@
  * dead letter. And who has lost its instance id to another process ends.
  */
 
-#define LEARN_PAUSE_MS 1000
+#define PAUSE_MS 1000
 
 struct serve_bus {
     struct bus inner;
     struct serve *serve;
     struct codec *codec;       /**< the lane's own */
     struct registry *registry; /**< NULL: none is configured */
+    bool is_lost;              /**< another process has the instance id */
 };
 
 static void
@@ -81,7 +82,7 @@ is_first(const struct bus_message *messages, size_t from, size_t i)
 static void
 learn_all(struct serve_bus *self, struct bus_batch *batch)
 {
-    odk_dur_ms pause = LEARN_PAUSE_MS;
+    odk_dur_ms pause = PAUSE_MS;
     size_t n = 0;
 
     while (n < batch->n_messages && learn(self, &batch->messages[n]) == 0) {
@@ -112,7 +113,11 @@ serve_bus_poll(struct bus *bus, odk_dur_ms wait_max, struct bus_batch *out,
     struct odk_err own = {0};
     int rc = bus_poll(&self->inner, wait_max, out, &own);
 
-    if (rc == ODK_EFENCED) {
+    if (self->is_lost) {
+        odk_dur_ms pause = PAUSE_MS;
+        (void)serve_pause(self->serve, &pause);
+    } else if (rc == ODK_EFENCED) {
+        self->is_lost = true;
         serve_give_up(self->serve, "serve.instance_taken", &own);
     } else if (rc == 0 && self->registry) {
         learn_all(self, out);
@@ -244,6 +249,6 @@ serve_bus_wrap(struct serve *serve, struct codec *codec,
     if (!self) {
         odk_out_of_memory();
     }
-    *self = (struct serve_bus){*bus, serve, codec, registry};
+    *self = (struct serve_bus){*bus, serve, codec, registry, false};
     *bus = (struct bus){&ops, self};
 }
