@@ -161,6 +161,8 @@ class Desk:
             for message in messages:
                 if message.error():
                     print(message.error(), file=sys.stderr)
+                    if message.error().fatal():
+                        sys.exit(1)
                     continue
                 self.handle(message)
                 self.next[message.partition()] = message.offset() + 1

@@ -93,13 +93,10 @@ shop_set_up() {
     "$ODRADEK" binding publish "$SHOP/binding.json" >&2
 }
 
-odradek_begin() {
-    part_begin odradek "$ODRADEK" serve --kafka-instance-id order-odradek
-}
-
-# worker_begin stock|payments|desk
-worker_begin() {
+# shop_begin_part odradek|stock|payments|desk
+shop_begin_part() {
     case $1 in
+    odradek) part_begin odradek "$ODRADEK" serve --kafka-instance-id order-odradek ;;
     stock) part_begin stock env SHOP_INSTANCE=shop-stock "$SHOP_WORKER" stock shipping ;;
     payments) part_begin payments env SHOP_INSTANCE=shop-payments SHOP_CONCURRENCY=64 "$SHOP_WORKER" payments ;;
     desk) part_begin desk env SHOP_INSTANCE=shop-desk "$PYTHON" -B "$SHOP/desk.py" ;;
@@ -107,10 +104,22 @@ worker_begin() {
 }
 
 shop_begin() {
-    odradek_begin
-    worker_begin stock
-    worker_begin payments
-    worker_begin desk
+    local name
+    for name in "${PARTS_ALL[@]}"; do
+        shop_begin_part "$name"
+    done
+}
+
+# shop_mend: what an init system would do: parts that have ended are started again. A broker
+# that was killed may have forgotten a member of a group, which then ends by itself.
+shop_mend() {
+    local name
+    for name in "${PARTS_ALL[@]}"; do
+        if ! part_is_running "$name"; then
+            warn "$name has ended by itself: starting it again"
+            shop_begin_part "$name"
+        fi
+    done
 }
 
 # shop_place BATCH COUNT [RATE]: sends the orders of the batch that were not sent yet.
@@ -129,11 +138,12 @@ shop_left() {
     printf '%d' $((placed - closed))
 }
 
-# shop_wait BATCH SECONDS: until all orders of the batch have ended; 1: not in time.
+# shop_wait BATCH SECONDS [COMMAND]: until all orders of the batch have ended; 1: not in
+# time. The command is run now and then.
 shop_wait() {
     local left before=-1 until
     until=$(($(now_ms) + $2 * 1000))
-    while left=$(shop_left "$1") && [ "$left" -gt 0 ]; do
+    while ${3:-true} && left=$(shop_left "$1") && [ "$left" -gt 0 ]; do
         if [ "$(now_ms)" -ge "$until" ]; then
             warn "$left orders have not ended within $2 s"
             return 1

@@ -308,7 +308,8 @@ ODRADEK_API int odradek_worker_register(struct odradek_worker *worker,
  * handlers (after stop.wait.ms they see odradek_task_is_cancelled), for Kafka
  * to have their answers, commits, leaves the groups, and returns 0. A broker
  * that is away is waited for, but not at the beginning: ODRADEK_ECONN, _EAUTH
- * after connect.timeout.ms. A task topic that does not exist yet is waited
+ * after connect.timeout.ms. ODRADEK_ESTATE: nothing is registered, or another
+ * worker uses the same instance. A task topic that does not exist yet is waited
  * for. */
 ODRADEK_API int odradek_worker_run(struct odradek_worker *worker, char *why,
                                    size_t why_size);

@@ -118,6 +118,10 @@ sdk_kafka_code(rd_kafka_resp_err_t code)
         code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART) {
         return ODK_ENOTFOUND;
     }
+    if (code == RD_KAFKA_RESP_ERR__FATAL ||
+        code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID) {
+        return ODK_EFENCED;
+    }
     if (code == RD_KAFKA_RESP_ERR__TIMED_OUT ||
         code == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT) {
         return ODK_ETIMEOUT;

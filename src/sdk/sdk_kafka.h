@@ -96,7 +96,8 @@ struct sdk_event {
     struct sdk_mark mark;           /**< its origin; shard < 0: none */
     const struct sdk_place *places; /**< assigned or revoked */
     size_t n_places;
-    int code; /**< 0 or ODK_E* */
+    int code; /**< 0 or ODK_E*; ODK_EFENCED: close the consumer, another one has
+                 its instance id */
     const char *text;
 };
 

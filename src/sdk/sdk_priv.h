@@ -149,6 +149,12 @@ struct sdk_queue {
     bool is_revoking;
     int64_t change_at; /**< next try, or the end of the wait */
 
+    /* Fenced: closed, and opened again later. */
+    bool is_fenced;
+    int64_t reopen_at;
+    int64_t fenced_at; /**< the first time of a row */
+    int n_fenced;
+
     /* Commits. */
     bool is_committing;
     int64_t commit_at; /**< not before */
@@ -177,7 +183,8 @@ struct odradek_worker {
     size_t n_open;
     atomic_bool is_stopping;
     atomic_bool is_hurrying; /**< running tasks should end */
-    bool is_out_of_memory;
+    int failed;              /**< what odradek_worker_run returns, if not 0 */
+    const char *why;
     pthread_mutex_t lock;      /**< of done and unsent */
     struct sdk_task_list done; /**< without a record to wait for */
     struct sdk_sent *unsent;
@@ -188,6 +195,9 @@ struct odradek_worker {
 void sdk_list_push(struct sdk_task_list *list, struct odradek_task *task);
 /** Takes the first one, or NULL. */
 struct odradek_task *sdk_list_pop(struct sdk_task_list *list);
+
+/** Ends the worker with that code; why is static. The loop's. */
+void sdk_worker_fail(struct odradek_worker *worker, int code, const char *why);
 
 /** Makes the loop look. From any thread, and in signal handlers. */
 void sdk_worker_wake(struct odradek_worker *worker);

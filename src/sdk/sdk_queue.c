@@ -16,6 +16,11 @@
 #define CATCH_UP_MS_MAX 5000
 /** Not more often, however many cancels there are. */
 #define REWIND_MS_MIN 10000
+/** After a fence the queue is joined again within one to two of these. */
+#define REOPEN_MS 1000
+/** So many fences in a row mean that two workers have one instance. */
+#define FENCED_MAX    8
+#define FENCED_ROW_MS 60000
 /** Events of one round, so that the other queues get their turn. */
 #define EVENTS_MAX 2000
 
@@ -541,7 +546,7 @@ make_task(struct sdk_queue *queue, const struct sdk_event *event)
     struct odradek_task *task = sdk_task_new(&record.task, event);
 
     if (!task) {
-        worker->is_out_of_memory = true;
+        sdk_worker_fail(worker, ODRADEK_ENOMEM, "out of memory");
         return NULL;
     }
     task->worker = worker;
@@ -587,7 +592,7 @@ on_task(struct sdk_queue *queue, const struct sdk_event *event)
     struct odradek_task *task =
         verdict == SDK_TAKE ? make_task(queue, event) : NULL;
 
-    if (verdict == SDK_TAKE && !task && !queue->worker->is_out_of_memory) {
+    if (verdict == SDK_TAKE && !task && queue->worker->failed == 0) {
         sdk_progress_finish(&partition->progress, event->offset);
     }
     if (task) {
@@ -619,13 +624,73 @@ step_flow(struct sdk_queue *queue)
     }
 }
 
-void
-sdk_queue_step(struct sdk_queue *queue)
+/* ------------------------------------------------------------------ fences */
+
+/** Another member has our instance id, or the broker has lost ours in a crash:
+ * nothing of what we hold is ours any more. */
+static void
+on_fenced(struct sdk_queue *queue, const struct sdk_event *event)
+{
+    int64_t now = sdk_ticks_ms();
+
+    sdk_log(queue->worker->config, 3, "%s: %s: joining again", queue->topic,
+            event->text);
+    sdk_queue_drop_waiting(queue);
+    for (size_t i = 0; i < queue->n_partitions; i++) {
+        queue->partitions[i].is_held = false;
+    }
+    if (now - queue->fenced_at > FENCED_ROW_MS) {
+        queue->fenced_at = now;
+        queue->n_fenced = 0;
+    }
+    if (++queue->n_fenced == FENCED_MAX) {
+        sdk_worker_fail(queue->worker, ODRADEK_ESTATE,
+                        "another worker uses the same instance");
+    }
+    queue->is_assigning = false;
+    queue->is_revoking = false;
+    queue->is_committing = false;
+    queue->is_fenced = true;
+    queue->reopen_at =
+        now + REOPEN_MS + (int64_t)(sdk_random() % (uint64_t)REOPEN_MS);
+}
+
+static void
+reopen(struct sdk_queue *queue)
+{
+    struct odk_err err = {0};
+
+    sdk_consumer_close(queue->consumer);
+    queue->consumer = NULL;
+    if (sdk_queue_open(queue, &err) != 0) {
+        sdk_log(queue->worker->config, 3, "%s: %s", queue->topic, err.message);
+        sdk_worker_fail(queue->worker, ODRADEK_EINTERNAL,
+                        "a consumer cannot be opened again");
+    } else {
+        queue->is_fenced = false;
+    }
+}
+
+static void
+on_error(struct sdk_queue *queue, const struct sdk_event *event)
+{
+    if (event->code == ODK_EFENCED) {
+        on_fenced(queue, event);
+    } else {
+        sdk_log(queue->worker->config, event->code == ODK_EAUTH ? 3 : 6,
+                "%s: %s", queue->topic, event->text);
+    }
+}
+
+/** Takes what the consumer has to say. */
+static void
+step_events(struct sdk_queue *queue)
 {
     struct sdk_event event;
     size_t n = 0;
 
-    while (n++ < EVENTS_MAX && sdk_consumer_next(queue->consumer, &event)) {
+    while (!queue->is_fenced && n++ < EVENTS_MAX &&
+           sdk_consumer_next(queue->consumer, &event)) {
         switch (event.kind) {
         case SDK_EVENT_RECORD:
             if (event.is_side) {
@@ -643,13 +708,26 @@ sdk_queue_step(struct sdk_queue *queue)
             on_commit(queue, &event);
             break;
         case SDK_EVENT_ERROR:
-            sdk_log(queue->worker->config, event.code == ODK_EAUTH ? 3 : 6,
-                    "%s: %s", queue->topic, event.text);
+            on_error(queue, &event);
             break;
         }
     }
     if (n > EVENTS_MAX) {
         sdk_worker_wake(queue->worker);
+    }
+}
+
+void
+sdk_queue_step(struct sdk_queue *queue)
+{
+    if (queue->is_fenced && sdk_ticks_ms() >= queue->reopen_at) {
+        reopen(queue);
+    }
+    if (!queue->is_fenced) {
+        step_events(queue);
+    }
+    if (queue->is_fenced) {
+        return;
     }
     step_change(queue);
     step_held(queue);
@@ -670,6 +748,9 @@ sdk_queue_due(const struct sdk_queue *queue, int64_t until)
 {
     int64_t soon = sdk_ticks_ms() + RETRY_MS;
 
+    if (queue->is_fenced) {
+        return earlier(until, queue->reopen_at);
+    }
     if (queue->is_assigning || queue->is_revoking) {
         until = earlier(until, queue->change_at);
     }

@@ -152,6 +152,15 @@ odradek_worker_stop(struct odradek_worker *worker)
     sdk_worker_wake(worker);
 }
 
+void
+sdk_worker_fail(struct odradek_worker *worker, int code, const char *why)
+{
+    if (worker->failed == 0) {
+        worker->failed = code;
+        worker->why = why;
+    }
+}
+
 /* -------------------------------------------------------------- the rounds */
 
 static void
@@ -336,8 +345,7 @@ odradek_worker_run(struct odradek_worker *worker, char *why, size_t why_size)
 
     if (ret == 0) {
         sdk_log(worker->config, 6, "%s: working", worker->config->name);
-        while (!atomic_load(&worker->is_stopping) &&
-               !worker->is_out_of_memory) {
+        while (!atomic_load(&worker->is_stopping) && worker->failed == 0) {
             turn(worker, INT64_MAX);
         }
         atomic_store(&worker->is_stopping, true);
@@ -355,8 +363,7 @@ odradek_worker_run(struct odradek_worker *worker, char *why, size_t why_size)
     if (ret != 0) {
         return sdk_fail(why, why_size, sdk_error_of(ret), "%s", err.message);
     }
-    if (worker->is_out_of_memory) {
-        return sdk_fail(why, why_size, ODRADEK_ENOMEM, "out of memory");
-    }
-    return 0;
+    return worker->failed == 0
+               ? 0
+               : sdk_fail(why, why_size, worker->failed, "%s", worker->why);
 }

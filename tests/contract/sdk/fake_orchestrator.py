@@ -290,6 +290,29 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(len(first.did()) + len(second.did()), 440)
 
 
+    def test_a_fenced_worker_joins_again(self):
+        os.environ["SDK_PEER_INSTANCE"] = self.queue
+        self.addCleanup(os.environ.pop, "SDK_PEER_INSTANCE")
+        first = self.peer()
+        self.fake.task("echo")
+        self.read("TaskSucceeded", 1)
+        second = self.peer()
+        sent = 1
+        while not second.did() and sent < 100:
+            self.fake.task("echo")
+            self.read("TaskSucceeded", 1)
+            sent += 1
+            time.sleep(0.1)
+        self.assertGreater(len(second.did()), 0)
+        second.end(signal.SIGKILL)
+        for i in range(20):
+            self.fake.task("echo", shard=i)
+        self.read("TaskSucceeded", 20)
+        self.assertEqual(first.end(), 0)
+        # What the killed one had done is perhaps done again, as it had not committed yet.
+        self.assertGreaterEqual(len(first.did()) + len(second.did()), sent + 20)
+
+
 class ClientTest(unittest.TestCase):
     def test_starts_are_answered_with_many_in_flight(self):
         fake = Orchestrator("c" + uuid.uuid4().hex[:8])

@@ -187,8 +187,13 @@ main(int argc, char **argv)
         return complain("see the head of sdk_peer.c");
     }
     struct odradek_config *config = odradek_config_new();
+    const char *instance = getenv("SDK_PEER_INSTANCE"); /* NOLINT */
     bool is_worker = strcmp(argv[1], "worker") == 0;
     int ret;
+
+    if (instance) {
+        (void)odradek_config_set(config, "instance", instance, NULL, 0);
+    }
 
     if (odradek_config_set(config, "bootstrap", argv[2], why, sizeof(why)) ||
         (is_worker && odradek_config_set(config, "concurrency", argv[4], why,
