@@ -170,6 +170,8 @@ apply_signal(struct engine *engine, const struct engine_entry *entry)
 
     signal->name = engine_str_dup(entry->name);
     signal->payload = json_incref(entry->value);
+    signal->bytes =
+        entry->name.len + engine_texts_size(&engine->texts, entry->value);
     engine->loop_count = 0;
 }
 

@@ -99,6 +99,7 @@ load_signal(struct engine *engine, json_t *saved)
 
     signal->name = get_str(saved, "name");
     signal->payload = get_json(saved, "payload");
+    signal->bytes = signal->name.len + engine_texts_size(NULL, signal->payload);
 }
 
 static void

@@ -19,7 +19,10 @@
  * retried ones, the newest of them. */
 #define ENGINE_TOKENS_MAX  8
 #define ENGINE_SIGNALS_MAX 10000
-#define ENGINE_UNDOS_MAX   10000
+/** Of all kept signals: they are part of the state, which every transition
+ * writes. */
+#define ENGINE_SIGNALS_BYTES_MAX ((size_t)4 << 20)
+#define ENGINE_UNDOS_MAX         10000
 
 enum engine_activity_status {
     ENGINE_ACTIVITY_SCHEDULED = 1,
@@ -92,6 +95,7 @@ struct engine_timer {
 struct engine_signal {
     struct odk_str name;
     json_t *payload;
+    size_t bytes; /**< of both, as text */
 };
 
 struct engine_address {

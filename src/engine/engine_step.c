@@ -229,6 +229,19 @@ refuse_closed(struct engine *engine)
     return false;
 }
 
+static bool
+has_room_for(struct engine *engine, const struct engine_entry *signal)
+{
+    size_t bytes =
+        signal->name.len + engine_texts_size(&engine->texts, signal->value);
+
+    for (size_t i = 0; i < engine->n_signals; i++) {
+        bytes += engine->signals[i].bytes;
+    }
+    return engine->n_signals < ENGINE_SIGNALS_MAX &&
+           bytes <= ENGINE_SIGNALS_BYTES_MAX;
+}
+
 static void
 take_signal(struct engine *engine, const struct engine_input *input)
 {
@@ -237,13 +250,13 @@ take_signal(struct engine *engine, const struct engine_input *input)
     if (refuse_closed(engine)) {
         return;
     }
-    if (engine->n_signals >= ENGINE_SIGNALS_MAX) {
+    entry.name = input->signal_name;
+    entry.value = input->payload ? input->payload : json_null();
+    if (!has_room_for(engine, &entry)) {
         engine_reject(engine, "TooManySignals",
                       "The execution has too many signals that nobody took.");
         return;
     }
-    entry.name = input->signal_name;
-    entry.value = input->payload ? input->payload : json_null();
     add_reply(engine, &input->reply);
     engine_emit(engine, &entry);
     if (engine_is_running(engine)) {

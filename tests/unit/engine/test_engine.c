@@ -233,6 +233,36 @@ signals_are_kept_before_the_wait_and_taken_in_order(void **state)
     run_release(&run);
 }
 
+/* They are part of the state: without a bound one workflow slows its shard. */
+static void
+signals_that_nobody_takes_are_bounded_by_their_bytes(void **state)
+{
+    enum {
+        LEN = 250000,
+        ROOM = 16 /* of 4 MiB */
+    };
+    struct run run;
+    char *payload = malloc(LEN + 1);
+
+    (void)state;
+    assert_non_null(payload);
+    memset(payload, 'x', LEN);
+    payload[0] = payload[LEN - 1] = '\'';
+    payload[LEN] = '\0';
+    run_start(&run, SIGNAL_WAIT, "{}");
+    for (int i = 0; i < ROOM; i++) {
+        run_signal(&run, "other", payload);
+        assert_null(run.update.rejected);
+    }
+    run_signal(&run, "other", payload);
+    assert_string_equal(run.update.rejected, "TooManySignals");
+    run_signal(&run, "go", "1");
+    run_signal(&run, "go", "2");
+    assert_int_equal(run_status(&run), ENGINE_SUCCEEDED);
+    run_release(&run);
+    free(payload);
+}
+
 static void
 a_signal_that_does_not_come_is_a_time_out(void **state)
 {
@@ -492,6 +522,7 @@ main(void)
         cmocka_unit_test(schedule_to_close_spans_all_attempts),
         cmocka_unit_test(a_silent_task_is_sent_again_with_the_same_attempt),
         cmocka_unit_test(signals_are_kept_before_the_wait_and_taken_in_order),
+        cmocka_unit_test(signals_that_nobody_takes_are_bounded_by_their_bytes),
         cmocka_unit_test(a_signal_that_does_not_come_is_a_time_out),
         cmocka_unit_test(a_cancel_tells_open_tasks_and_aborts),
         cmocka_unit_test(a_terminate_ends_at_once),
