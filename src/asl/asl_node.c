@@ -21,9 +21,8 @@ asl_is_jsonata_text(struct odk_str text)
            is_blank(text.ptr[text.len - 3]);
 }
 
-/** Begins or ends like an expression without being one. */
-static bool
-is_jsonata_mistake(struct odk_str text)
+static struct odk_str
+trimmed(struct odk_str text)
 {
     while (text.len && is_blank(text.ptr[0])) {
         text = odk_str_from(text, 1);
@@ -31,8 +30,15 @@ is_jsonata_mistake(struct odk_str text)
     while (text.len && is_blank(text.ptr[text.len - 1])) {
         text.len--;
     }
-    return odk_str_starts(text, ODK_STR("{%")) ||
-           odk_str_ends(text, ODK_STR("%}"));
+    return text;
+}
+
+/** Begins or ends like an expression without being one. */
+static bool
+is_jsonata_mistake(struct odk_str text)
+{
+    return odk_str_starts(trimmed(text), ODK_STR("{%")) ||
+           odk_str_ends(trimmed(text), ODK_STR("%}"));
 }
 
 /** A step of the walk over a JSONata template. */
@@ -177,6 +183,12 @@ node_compile(const struct node_walk *walk, json_t *value, struct asl_node *node)
     }
     if (asl_is_jsonata_text(text)) {
         return node_program(walk, text, node);
+    }
+    if (asl_is_jsonata_text(trimmed(text))) {
+        /* A constant, as recorded, but hardly meant. */
+        asl_warn(walk->slot->c, &walk->place, ASL_CODE_SCHEMA,
+                 "White space around a JSONata expression makes it a text");
+        return true;
     }
     if (is_jsonata_mistake(text)) {
         asl_problem(walk->slot->c, &walk->place,

@@ -139,7 +139,7 @@ what_is_no_expression_is_refused_when_published(void **state)
     struct fixture *fixture = *state;
 
     fixture_refuses(fixture, PASS "'Output':'{%10%}'", "/Output");
-    fixture_refuses(fixture, PASS "'Output':{'a':[' {% 1 %}']}", "/Output/a/0");
+    fixture_refuses(fixture, PASS "'Output':{'a':[' {% 1 %']}", "/Output/a/0");
     fixture_refuses(fixture, PASS "'Output':'{% 10 + * 2 %}'", "/Output");
     fixture_refuses(fixture, PASS "'Output':'{% a.b %}'", "/Output");
     fixture_refuses(fixture, PASS "'Output':'{% $ %}'", "/Output");
@@ -147,6 +147,17 @@ what_is_no_expression_is_refused_when_published(void **state)
                     "'Type':'Wait','QueryLanguage':'JSONata','End':true,"
                     "'Seconds':'5'",
                     "/Seconds");
+}
+
+static void
+white_space_around_an_expression_makes_it_a_text(void **state)
+{
+    struct fixture *fixture = *state;
+
+    (void)fixture_state(fixture, PASS "'Output':{'a':' {% 1 %}'}");
+    assert_int_equal(fixture->problems.n_errors, 0);
+    assert_true(
+        fixture_has(fixture, "SCHEMA_VALIDATION_FAILED", "/States/S/Output/a"));
 }
 
 int
@@ -162,6 +173,7 @@ main(void)
         SUITE_TEST(the_same_seed_gives_the_same_number),
         SUITE_TEST(a_condition_chooses),
         SUITE_TEST(what_is_no_expression_is_refused_when_published),
+        SUITE_TEST(white_space_around_an_expression_makes_it_a_text),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
