@@ -53,8 +53,9 @@ put_age(const struct view *view, odk_time_ms at, struct odk_buf *out)
 {
     odk_dur_ms age = view->now - at;
 
+    odk_buf_put_cstr(out, age < 0 ? "in " : "");
     cli_duration(age < 0 ? -age : age, out);
-    odk_buf_put_cstr(out, age < 0 ? " from now" : " ago");
+    odk_buf_put_cstr(out, age < 0 ? "" : " ago");
 }
 
 static void
@@ -167,6 +168,7 @@ put_activity(const struct view *view, struct cli_table *table, json_t *activity)
              started_at ? started_at : number(activity, "scheduledAt"));
     age_cell(view, table, number(activity, "lastHeartbeatAt"));
     cli_table_cell(table, CLI_PLAIN, text(activity, "worker"));
+    age_cell(view, table, number(activity, "nextRetryAt"));
     cli_table_printf(table, CLI_RED, "%.*s%s%.*s", ODK_STR_ARG(error),
                      cause.len ? ": " : "", ODK_STR_ARG(cause));
 }
@@ -174,9 +176,9 @@ put_activity(const struct view *view, struct cli_table *table, json_t *activity)
 static void
 put_activities(const struct view *view)
 {
-    static const char *const words[] = {"ACTIVITY", "TASK",        "STATUS",
-                                        "ATTEMPT",  "SINCE",       "HEARTBEAT",
-                                        "WORKER",   "LAST FAILURE"};
+    static const char *const words[] = {"ACTIVITY", "TASK",     "STATUS",
+                                        "ATTEMPT",  "SINCE",    "HEARTBEAT",
+                                        "WORKER",   "NEXT TRY", "LAST FAILURE"};
     json_t *activities = json_get(view->state, "activities");
     struct cli_table table;
 

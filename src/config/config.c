@@ -185,7 +185,8 @@ unknown(struct odk_str name, const char *where, struct odk_err *err)
 
     for (int key = 0; key < CONFIG_KEYS; key++) {
         size_t same = 0;
-        while (same < name.len && options[key].name[same] == name.ptr[same]) {
+        while (same < name.len && options[key].name[same] != '\0' &&
+               options[key].name[same] == name.ptr[same]) {
             same++;
         }
         if (same > best) {
