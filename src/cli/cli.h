@@ -84,6 +84,8 @@ int cli_run(struct cli *cli, int argc, const char *const *argv);
 int cli_asl_check(struct cli *cli, const struct cli_args *args);
 /** `odradek asl eval`. */
 int cli_asl_eval(struct cli *cli, const struct cli_args *args);
+/** `odradek asl test`. */
+int cli_asl_test(struct cli *cli, const struct cli_args *args);
 /** `odradek binding list`. */
 int cli_binding_list(struct cli *cli, const struct cli_args *args);
 /** `odradek binding publish`. */

@@ -5,6 +5,7 @@
 #include "cli/cli_output.h"
 #include "cli/cli_problems.h"
 #include "harness/harness.h"
+#include "harness/harness_test_state.h"
 
 #define DEFINITION_BYTES_MAX ((size_t)1 << 20)
 #define REQUEST_BYTES_MAX    ((size_t)64 << 20)
@@ -50,10 +51,13 @@ cli_asl_check(struct cli *cli, const struct cli_args *args)
     return worst;
 }
 
+/* Answers one request: harness_eval or harness_test_state. */
+typedef int (*answer_f)(struct odk_str line, struct odk_buf *out);
+
 static int
-eval(struct cli *cli, struct odk_str request)
+eval(struct cli *cli, answer_f answer, struct odk_str request)
 {
-    int rc = harness_eval(request, &cli->out);
+    int rc = answer(request, &cli->out);
 
     odk_buf_put_char(&cli->out, '\n');
     cli_flush(cli);
@@ -61,7 +65,7 @@ eval(struct cli *cli, struct odk_str request)
 }
 
 static int
-eval_lines(struct cli *cli)
+eval_lines(struct cli *cli, answer_f answer)
 {
     char *line = NULL;
     size_t size = 0;
@@ -74,7 +78,7 @@ eval_lines(struct cli *cli)
             request.len--;
         }
         if (request.len > 0) {
-            int code = eval(cli, request);
+            int code = eval(cli, answer, request);
             worst = code > worst ? code : worst;
         }
     }
@@ -82,22 +86,34 @@ eval_lines(struct cli *cli)
     return worst;
 }
 
-int
-cli_asl_eval(struct cli *cli, const struct cli_args *args)
+static int
+eval_input(struct cli *cli, const struct cli_args *args, answer_f answer)
 {
     struct odk_err err = {0};
     struct odk_buf text;
     int code = CLI_OK;
 
     if (cli_flag(args, "jsonl")) {
-        return eval_lines(cli);
+        return eval_lines(cli, answer);
     }
     odk_buf_init(&text, 0);
     if (cli_read_file("-", REQUEST_BYTES_MAX, &text, &err) != 0) {
         code = cli_fail_err(cli, &err);
     } else {
-        code = eval(cli, odk_buf_str(&text));
+        code = eval(cli, answer, odk_buf_str(&text));
     }
     odk_buf_release(&text);
     return code;
+}
+
+int
+cli_asl_eval(struct cli *cli, const struct cli_args *args)
+{
+    return eval_input(cli, args, harness_eval);
+}
+
+int
+cli_asl_test(struct cli *cli, const struct cli_args *args)
+{
+    return eval_input(cli, args, harness_test_state);
 }

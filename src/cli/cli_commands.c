@@ -262,6 +262,10 @@ static const struct cli_command commands[] = {
      "answers {id, status, output, history}: waits take no time, tasks end "
      "as the request says.",
      NULL, asl_eval_flags, 0, 0, cli_asl_eval},
+    {"asl test", "", "test one state, as TestState does",
+     "Reads a request {definition, input, mock, inspectionLevel} from standard "
+     "input and answers {status, output, nextState, inspectionData}.",
+     NULL, asl_eval_flags, 0, 0, cli_asl_test},
     {"jsonata", "[EXPRESSION]", "evaluate a JSONata expression", NULL,
      "  odradek jsonata '$sum(lines.price)' --input @order.json\n",
      jsonata_flags, 0, 1, cli_jsonata},
