@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "relay/relay_letter.h"
+
 #define COMMANDS_TOPIC   "odradek.commands"
 #define DEADLETTER_TOPIC "odradek.deadletter"
 /* Unacknowledged records of a partition; then it is paused. */
@@ -12,10 +14,8 @@
  * the frame of a record. */
 #define LETTER_ROOM_BYTES ((size_t)120 << 10)
 #define INPUT_BYTES_MAX   ((size_t)1 << 20)
-/* Keys beyond it are left out of a dead letter that is too large as a whole. */
-#define KEY_BYTES_MAX 65536u
-#define DRAIN_POLLS   100
-#define DRAIN_POLL_MS 50
+#define DRAIN_POLLS       100
+#define DRAIN_POLL_MS     50
 /* After a failure: doubles as long as it lasts. */
 #define PAUSE_MS_MIN 200
 #define PAUSE_MS_MAX 2000
@@ -719,125 +719,31 @@ send_command(struct relay *relay, const struct bus_message *message,
     return bus_send(&relay->bus, &record, err);
 }
 
-/* ---- dead letters ---- */
-
-static size_t
-record_bytes(const struct bus_message *message)
-{
-    size_t bytes = message->key.len + message->value.len;
-
-    for (size_t i = 0; i < message->n_headers; i++) {
-        bytes += message->headers[i].name.len + message->headers[i].value.len;
-    }
-    return bytes;
-}
-
-static struct odk_str
-number_text(struct relay *relay, uint64_t number)
-{
-    char text[24];
-    int len = snprintf(text, sizeof(text), "%llu", (unsigned long long)number);
-    struct odk_str kept =
-        odk_arena_str(&relay->arena, odk_str_n(text, (size_t)len));
-
-    odk_assert(kept.ptr);
-    return kept;
-}
-
-static struct odk_str
-sha256_text(struct relay *relay, struct odk_str bytes)
-{
-    uint8_t digest[ODK_SHA256_BYTES];
-    char text[2 * ODK_SHA256_BYTES + 1];
-
-    odk_sha256(bytes, ODK_STR(""), digest);
-    odk_hex(digest, sizeof(digest), text);
-    struct odk_str kept = odk_arena_str(&relay->arena, odk_str(text));
-    odk_assert(kept.ptr);
-    return kept;
-}
-
-/* What the topic of dead letters cannot take stays where it is: its letter
- * names the place, the size and the digest. */
-static void
-refer_to_origin(struct relay *relay, const struct bus_message *message,
-                struct bus_record *record, struct bus_header *headers)
-{
-    size_t n = 0;
-
-    headers[n++] = (struct bus_header){ODK_STR("odk-value-bytes"),
-                                       number_text(relay, message->value.len)};
-    headers[n++] = (struct bus_header){ODK_STR("odk-value-sha256"),
-                                       sha256_text(relay, message->value)};
-    headers[n++] = (struct bus_header){ODK_STR("odk-headers-left-out"),
-                                       number_text(relay, message->n_headers)};
-    record->value = (struct odk_str){0};
-    record->n_headers = n;
-    if (record->key.len > KEY_BYTES_MAX) {
-        record->key = (struct odk_str){0};
-    }
-}
-
-static void
-add_origin(struct relay *relay, const struct bus_message *message,
-           const struct binding_outcome *outcome, struct bus_record *record,
-           struct bus_header *headers)
-{
-    char source[400];
-    int len =
-        snprintf(source, sizeof(source), "binding/%s/%d/%s/%d", relay->name,
-                 relay->incarnation, relay->topic, message->partition);
-    struct odk_str kept =
-        odk_arena_str(&relay->arena, odk_str_n(source, (size_t)len));
-    const struct bus_header origin[] = {
-        {ODK_STR("odk-origin-topic"), relay->options.topic},
-        {ODK_STR("odk-origin-partition"),
-         number_text(relay, (uint64_t)message->partition)},
-        {ODK_STR("odk-origin-offset"),
-         number_text(relay, (uint64_t)message->offset)},
-        {ODK_STR("odk-error-code"), odk_str(outcome->code)},
-        {ODK_STR("odk-error"), odk_str(outcome->text)},
-        {ODK_STR("odk-source"), kept},
-    };
-
-    odk_assert(len > 0 && (size_t)len < sizeof(source));
-    odk_assert(kept.ptr);
-    memcpy(headers + record->n_headers, origin, sizeof(origin));
-    record->n_headers += ODK_ARRAY_LEN(origin);
-}
-
-#define LETTER_HEADERS 9u /* of refer_to_origin and add_origin */
-
 static int
 send_deadletter(struct relay *relay, const struct bus_message *message,
                 const struct binding_outcome *outcome, struct odk_err *err)
 {
-    struct bus_header *headers = odk_arena_calloc(
-        &relay->arena, message->n_headers + LETTER_HEADERS, sizeof(*headers));
+    struct relay_letter letter = {
+        .message = message,
+        .binding = relay->options.name,
+        .incarnation = relay->incarnation,
+        .topic = relay->options.topic,
+        .code = odk_str(outcome->code),
+        .text = odk_str(outcome->text),
+        .bytes_max = relay->options.input_bytes_max + LETTER_ROOM_BYTES,
+    };
+    struct bus_record record = {0};
     int32_t partitions = 0;
     int rc = bus_partitions(&relay->bus, ODK_STR(DEADLETTER_TOPIC), &partitions,
                             err);
 
-    odk_assert(headers);
     if (rc != 0) {
         return rc;
     }
-    struct bus_record record = {.shard = -1,
-                                .seq = flight_number(message),
-                                .topic = ODK_STR(DEADLETTER_TOPIC),
-                                .partition = message->partition % partitions,
-                                .key = message->key,
-                                .value = message->value,
-                                .headers = headers,
-                                .n_headers = message->n_headers};
-    if (record_bytes(message) >
-        relay->options.input_bytes_max + LETTER_ROOM_BYTES) {
-        refer_to_origin(relay, message, &record, headers);
-    } else if (message->n_headers > 0) {
-        memcpy(headers, message->headers,
-               message->n_headers * sizeof(*headers));
-    }
-    add_origin(relay, message, outcome, &record, headers);
+    relay_letter_make(&letter, &relay->arena, &record);
+    record.seq = flight_number(message);
+    record.topic = ODK_STR(DEADLETTER_TOPIC);
+    record.partition = message->partition % partitions;
     relay->stats.dead_letters++;
     odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.dead_letter",
             "%s/%d/%lld: %s: %s", relay->topic, message->partition,

@@ -52,9 +52,9 @@ struct relay_options {
     struct odk_logger logger;
     odk_dur_ms (*monotonic)(void *ctx);
     void *clock_ctx;
-    struct odk_str name;  /**< of the binding; copied */
-    struct odk_str topic; /**< copied */
-    int32_t partitions;   /**< N of odradek.commands */
+    struct odk_str name;    /**< of the binding; copied */
+    struct odk_str topic;   /**< copied */
+    int32_t partitions;     /**< N of odradek.commands */
     size_t input_bytes_max; /**< larger commands are dead letters; 0 = 1 MiB */
 };
 
