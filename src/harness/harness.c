@@ -26,6 +26,7 @@ struct harness {
     struct engine *engine;
     const struct asl_machine *machine;
     json_t *tasks;   /**< as requested */
+    json_t *signals; /**< likewise */
     bool *is_used;   /**< by index of tasks */
     json_t *done;    /**< tasks of the answer */
     json_t *history; /**< of the answer */
@@ -357,12 +358,35 @@ end_waiting(struct harness *h, struct odk_err *err)
     return step(h, &input, err);
 }
 
+/* Signals come at once, and are kept until a state waits for them. */
+static int
+send_signals(struct harness *h, struct odk_err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < json_array_size(h->signals) &&
+                       engine_status(h->engine) == ENGINE_RUNNING;
+         i++) {
+        json_t *signal = json_array_get(h->signals, i);
+        json_t *payload = json_get(signal, "payload");
+        struct engine_input input = {
+            .kind = ENGINE_INPUT_SIGNAL,
+            .signal_name = json_str(json_get(signal, "name")),
+            .payload = payload ? payload : json_null(),
+        };
+        rc = step(h, &input, err);
+    }
+    return rc;
+}
+
 static int
 run_all(struct harness *h, struct odk_err *err)
 {
     struct engine_input start = {.kind = ENGINE_INPUT_START};
     struct timer timer;
     int rc = step(h, &start, err);
+
+    rc = rc != 0 ? rc : send_signals(h, err);
 
     for (int i = 0; rc == 0 && i < HARNESS_STEPS_MAX &&
                     engine_status(h->engine) == ENGINE_RUNNING;
@@ -431,6 +455,7 @@ evaluate(const struct asl_machine *machine, json_t *request, json_t *answer,
     struct harness h = {
         .machine = machine,
         .tasks = json_get(request, "tasks"),
+        .signals = json_get(request, "signals"),
         .done = json_array(),
         .history = json_array(),
         .names = json_object(),

@@ -6,7 +6,7 @@
  * eval` answers. One JSON object in, one out; waits and retries take no time,
  * tasks end as the request says.
  *
- * in:  id, definition, input, type, tasks, context
+ * in:  id, definition, input, type, tasks, context, signals [{name, payload}]
  * out: id, status, output | error and cause, tasks, history; or id, rejected
  *
  * The state of a compensation's task is written "Charge/Compensate". A run that
