@@ -86,6 +86,12 @@ int cli_asl_check(struct cli *cli, const struct cli_args *args);
 int cli_asl_eval(struct cli *cli, const struct cli_args *args);
 /** `odradek asl test`. */
 int cli_asl_test(struct cli *cli, const struct cli_args *args);
+/** `odradek asl test FILE...`. */
+int cli_asl_test_files(struct cli *cli, const struct cli_args *args);
+/** `odradek asl graph`. */
+int cli_asl_graph(struct cli *cli, const struct cli_args *args);
+/** `odradek asl fmt`. */
+int cli_asl_fmt(struct cli *cli, const struct cli_args *args);
 /** `odradek binding list`. */
 int cli_binding_list(struct cli *cli, const struct cli_args *args);
 /** `odradek binding publish`. */

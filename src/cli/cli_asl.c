@@ -115,5 +115,6 @@ cli_asl_eval(struct cli *cli, const struct cli_args *args)
 int
 cli_asl_test(struct cli *cli, const struct cli_args *args)
 {
-    return eval_input(cli, args, harness_test_state);
+    return args->n_words > 0 ? cli_asl_test_files(cli, args)
+                             : eval_input(cli, args, harness_test_state);
 }

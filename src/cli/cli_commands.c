@@ -15,6 +15,23 @@ static const struct cli_flag asl_eval_flags[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct cli_flag asl_test_flags[] = {
+    {"jsonl", NULL, "without files: one request a line, one answer a line"},
+    {"junit", "FILE", "also write the results as JUnit's XML"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag asl_graph_flags[] = {
+    {"format", "FORMAT", "dot, mermaid or svg (dot)"},
+    {"history", "FILE|-", "show what this run did"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag asl_fmt_flags[] = {
+    {"check", NULL, "write nothing; exit code 1 when a file would change"},
+    {NULL, NULL, NULL},
+};
+
 static const struct cli_flag db_migrate_flags[] = {
     {"partitions", "N",
      "number of shards, fixed for ever by the first migration (12)"},
@@ -262,10 +279,27 @@ static const struct cli_command commands[] = {
      "answers {id, status, output, history}: waits take no time, tasks end "
      "as the request says.",
      NULL, asl_eval_flags, 0, 0, cli_asl_eval},
-    {"asl test", "", "test one state, as TestState does",
-     "Reads a request {definition, input, mock, inspectionLevel} from standard "
-     "input and answers {status, output, nextState, inspectionData}.",
-     NULL, asl_eval_flags, 0, 0, cli_asl_test},
+    {"asl test", "[FILE...]", "test whole workflows, or a single state",
+     "With files: runs the cases of each over the definition that it names, on "
+     "virtual time with mocks of the tasks, and shows which states and "
+     "transitions they went through; exit code 1 when a case fails. See "
+     "docs/asl-test.md. Without: reads a request {definition, stateName, "
+     "input, mock, inspectionLevel} from standard input and answers as "
+     "TestState does.",
+     "  odradek asl test order.test.json --junit results.xml\n", asl_test_flags,
+     0, CLI_ARGS_MAX, cli_asl_test},
+    {"asl graph", "FILE", "draw a definition",
+     "States, transitions, branches, what is caught and what is undone. With "
+     "the history of a run: the way it took, the state that failed, times. "
+     "SVG needs Graphviz.",
+     "  odradek asl graph order.asl.json --format svg > order.svg\n"
+     "  odradek history order-7 --json | odradek asl graph order.asl.json "
+     "--history -\n",
+     asl_graph_flags, 1, 1, cli_asl_graph},
+    {"asl fmt", "FILE...|-", "lay out definitions",
+     "Members in one order, two spaces a level; the content stays. Writes the "
+     "files where they differ; `-` from standard input to standard output.",
+     NULL, asl_fmt_flags, 1, CLI_ARGS_MAX, cli_asl_fmt},
     {"jsonata", "[EXPRESSION]", "evaluate a JSONata expression", NULL,
      "  odradek jsonata '$sum(lines.price)' --input @order.json\n",
      jsonata_flags, 0, 1, cli_jsonata},
