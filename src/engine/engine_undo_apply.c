@@ -186,7 +186,9 @@ suspend_timeout(struct engine *engine, odk_time_ms now)
 {
     for (size_t i = 0; i < engine->n_timers; i++) {
         if (engine->timers[i].kind == ENGINE_TIMER_EXECUTION) {
-            engine->timeout_left = engine->timers[i].due - now;
+            /* Due, but not fired yet: it fires as soon as it is resumed. */
+            engine->timeout_left =
+                engine->timers[i].due > now ? engine->timers[i].due - now : 1;
             engine_timer_drop(engine, engine->timers[i].id);
             return;
         }

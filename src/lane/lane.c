@@ -130,6 +130,7 @@ lane_store_failed(struct lane *lane, const struct odk_err *err)
     lane->stats.store_errors++;
     lane_log(lane, ODK_LOG_ERROR, "store.failed", "%s", err->message);
     lane->is_store_down = true;
+    lane->is_store_broken = false;
     lane->store_pause_ms =
         lane->store_pause_ms ? lane->store_pause_ms * 2 : STORE_PAUSE_MIN;
     if (lane->store_pause_ms > STORE_PAUSE_MAX) {
@@ -190,7 +191,7 @@ producer_mend(struct lane *lane)
     if (rc == 0) {
         rc = lane_republish_owned(lane, &err);
     }
-    if (rc == ODK_ECONN || rc == ODK_EUNKNOWN_COMMIT) {
+    if (lane->is_store_broken) {
         lane_store_failed(lane, &err);
     } else if (rc != 0) {
         lane->is_producer_down = true;
@@ -481,10 +482,11 @@ note_history(struct lane *lane)
             rc = bus_log_range(&lane->bus, ODK_STR(LANE_TOPIC_HISTORY),
                                shard->id % partitions, &start, &end, &err);
         }
-        if (rc == 0) {
-            shard->row.history_offset = end;
-            shard->history_noted_batch = shard->row.batch;
+        if (rc != 0) {
+            return; /* each further try would wait for the broker as well */
         }
+        shard->row.history_offset = end;
+        shard->history_noted_batch = shard->row.batch;
     }
 }
 
@@ -518,6 +520,8 @@ collect_timers(struct lane *lane, odk_dur_ms *next_at)
 {
     odk_dur_ms monotonic = lane_monotonic(lane);
     size_t room = lane->options.batch_max;
+    /* No shard's crowd of due timers keeps the others waiting. */
+    size_t quota = room / (lane->stats.shards_owned + 1) + 1;
 
     for (struct lane_shard *shard = lane->shards; shard && room > 0;
          shard = shard->next) {
@@ -532,12 +536,14 @@ collect_timers(struct lane *lane, odk_dur_ms *next_at)
         }
         odk_time_ms now = lane_shard_now(lane, shard);
         struct lane_timer *timer = lane_timers_next(&shard->timers);
-        while (timer && timer->timer.due <= now && room > 0) {
+        size_t left = quota < room ? quota : room;
+        while (timer && timer->timer.due <= now && left > 0) {
             struct lane_input *input =
                 lane_vec_push(&lane->inputs, sizeof(*input));
             lane_timers_fire(&shard->timers, timer);
             lane_input_timer(shard, timer, input);
             room--;
+            left--;
             timer = lane_timers_next(&shard->timers);
         }
         if (timer && timer->timer.due - now < *next_at - monotonic) {

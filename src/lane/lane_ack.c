@@ -205,8 +205,9 @@ lane_republish(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
         size_t n = 0;
 
         odk_arena_init(&arena, 0);
-        rc = store_unpublished(&lane->store, shard->id, after, REPUBLISH_BYTES,
-                               &arena, &outputs, &n, err);
+        rc = lane_of_store(lane, store_unpublished(&lane->store, shard->id,
+                                                   after, REPUBLISH_BYTES,
+                                                   &arena, &outputs, &n, err));
         rc = rc ? rc : check_ours(shard, outputs, n, err);
         for (size_t i = 0; rc == 0 && i < n; i++) {
             /* A number without a row was void or parked. */
@@ -254,8 +255,8 @@ lane_republish_owned(struct lane *lane, struct odk_err *err)
 /* ---- outputs that no topic takes
  * ------------------------------------------------------------------- */
 
-static bool
-is_never_parked(struct odk_str topic)
+bool
+lane_is_never_parked(struct odk_str topic)
 {
     return odk_str_is(topic, LANE_TOPIC_HISTORY) ||
            odk_str_is(topic, LANE_TOPIC_COMMANDS);
@@ -285,12 +286,13 @@ park(struct lane *lane, const struct bus_ack *failed, struct odk_err *err)
     if (!is_unparked(lane, failed) || failed->seq > shard->acked + 1) {
         return 0;
     }
-    int rc = store_unpublished(&lane->store, shard->id, failed->seq - 1, 1,
-                               &lane->arena, &outputs, &n, err);
+    int rc = lane_of_store(
+        lane, store_unpublished(&lane->store, shard->id, failed->seq - 1, 1,
+                                &lane->arena, &outputs, &n, err));
     if (rc != 0 || n == 0 || outputs[0].seq != failed->seq) {
         return rc;
     }
-    if (is_never_parked(outputs[0].topic)) {
+    if (lane_is_never_parked(outputs[0].topic)) {
         lane_shard_quarantine(lane, shard,
                               "the broker refuses a record of odradek.history "
                               "or odradek.commands");
@@ -367,7 +369,7 @@ flush_commit(struct lane *lane, struct odk_err *err)
     int rc = 0;
 
     if (batch.n_shards > 0) {
-        rc = store_commit(&lane->store, &batch, err);
+        rc = lane_of_store(lane, store_commit(&lane->store, &batch, err));
     }
     if (batch.n_shards > 0 && rc == 0) {
         flushed(lane);
@@ -422,11 +424,18 @@ send_alone(struct lane *lane, struct lane_shard *shard,
            const struct store_output *output, int *code, struct odk_err *err)
 {
     odk_dur_ms idle_ms = 0;
+    size_t n_failed = lane->failed.n;
     int rc = lane_send(lane, shard->id, output, err);
 
     *code = 0;
     lane->suspects.n = 0;
-    while (rc == 0 && shard->acked < output->seq && lane->failed.n == 0) {
+    if (rc == 0 && lane->failed.n > n_failed) {
+        /* Refused before it was sent. */
+        const struct bus_ack *failed = lane->failed.items;
+        *code = failed[--lane->failed.n].code;
+        return 0;
+    }
+    while (rc == 0 && shard->acked < output->seq) {
         if (idle_ms >= SEND_WAIT_MS) {
             return odk_err_set(err, ODK_EAGAIN, "no answer of the broker");
         }
@@ -468,8 +477,9 @@ republish_singly(struct lane *lane, struct lane_shard *shard, uint64_t last,
         int code = 0;
 
         odk_arena_init(&arena, 0);
-        rc = store_unpublished(&lane->store, shard->id, acked, 1, &arena,
-                               &outputs, &n, err);
+        rc = lane_of_store(lane,
+                           store_unpublished(&lane->store, shard->id, acked, 1,
+                                             &arena, &outputs, &n, err));
         rc = rc ? rc : check_ours(shard, outputs, n, err);
         uint64_t next = n > 0 ? outputs[0].seq : shard->row.outbox_seq + 1;
         for (uint64_t seq = acked + 1; rc == 0 && seq < next; seq++) {

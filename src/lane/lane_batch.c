@@ -162,34 +162,40 @@ source_advance(struct lane_shard *shard, const struct codec_source *from)
  * --------------------------------------------------------------------------------------
  */
 
+static struct lane_poison *
+poison_of(const struct lane_input *input)
+{
+    int at = input->message ? input->message->topic : LANE_N_PLACES;
+
+    return &input->shard->poisons[at];
+}
+
 static bool
 is_poison(const struct lane_input *input)
 {
-    const struct lane_poison *poison = &input->shard->poison;
+    const struct lane_poison *poison = poison_of(input);
 
-    if (!poison->is_set || poison->is_timer != !input->message) {
+    if (!poison->is_set) {
         return false;
     }
-    if (poison->is_timer) {
+    if (!input->message) {
         return odk_uuid_eq(&poison->run_id, &input->run_id) &&
                poison->timer_id == input->timer->timer.id;
     }
-    return poison->topic == input->message->topic &&
-           poison->offset == input->message->offset;
+    return poison->offset == input->message->offset;
 }
 
 static void
 poison_set(const struct lane_input *input, const struct odk_err *err)
 {
-    struct lane_poison *poison = &input->shard->poison;
+    struct lane_poison *poison = poison_of(input);
 
-    *poison = (struct lane_poison){.is_set = true, .is_timer = !input->message};
-    if (poison->is_timer) {
+    *poison = (struct lane_poison){.is_set = true};
+    if (input->message) {
+        poison->offset = input->message->offset;
+    } else {
         poison->run_id = input->run_id;
         poison->timer_id = input->timer->timer.id;
-    } else {
-        poison->topic = input->message->topic;
-        poison->offset = input->message->offset;
     }
     memcpy(poison->text, err->message, sizeof(poison->text));
     poison->text[sizeof(poison->text) - 1] = '\0';
@@ -217,7 +223,7 @@ apply_poison(struct lane *lane, struct lane_input *input, struct odk_err *err)
                                        .due = input->timer->timer.due};
         lane_batch_timer(lane, input->shard->id, &input->run_id, &drop);
     } else if (is_command || !execution) {
-        lane_input_bad(input, "Refused", "%s", input->shard->poison.text);
+        lane_input_bad(input, "Refused", "%s", poison_of(input)->text);
         int rc = lane_emit_deadletter(lane, input, err);
         if (rc != 0) {
             return rc;
@@ -228,7 +234,7 @@ apply_poison(struct lane *lane, struct lane_input *input, struct odk_err *err)
         return lane_step(lane, input, execution, &event, NULL, err);
     }
     return is_command ? lane_emit_reply(lane, input, NULL, "Refused",
-                                        odk_str(input->shard->poison.text), err)
+                                        odk_str(poison_of(input)->text), err)
                       : 0;
 }
 
@@ -434,7 +440,9 @@ committed_shard(struct lane *lane, struct lane_shard *shard)
     shard->clock_read_at = lane_monotonic(lane);
     shard->published_written = shard->acked;
     shard->pause_ms = 0;
-    shard->poison.is_set = false;
+    for (size_t i = 0; i < ODK_ARRAY_LEN(shard->poisons); i++) {
+        shard->poisons[i].is_set = false;
+    }
     while (shard->changed_sources) {
         shard->changed_sources->is_changed = false;
         shard->changed_sources = shard->changed_sources->next_changed;
@@ -557,8 +565,12 @@ run_failed(struct lane *lane, struct lane_input *inputs, size_t n,
            const struct lane_input *failed, const struct odk_err *err)
 {
     bool is_refused = err->code == ODK_EREFUSED;
+    enum odk_err_class kind = odk_err_class(err->code);
 
-    if (failed && odk_err_class(err->code) != ODK_CLASS_RETRY) {
+    if (failed && err->code == ODK_EQUARANTINE) {
+        lane_shard_quarantine(lane, failed->shard, err->message);
+        drop_batch_shards(lane, 0);
+    } else if (failed && kind != ODK_CLASS_RETRY && kind != ODK_CLASS_FENCE) {
         refused_alone(lane, failed, err);
     } else if (is_refused && n == 1) {
         refused_alone(lane, inputs, err);
@@ -570,7 +582,9 @@ run_failed(struct lane *lane, struct lane_input *inputs, size_t n,
         lane_log(lane, ODK_LOG_WARN, "shard.fenced",
                  "another owner took over: %s", err->message);
         drop_batch_shards(lane, 100);
-    } else if (err->code == ODK_EAGAIN) {
+    } else if (err->code == ODK_EAGAIN || kind == ODK_CLASS_CORRUPT ||
+               kind == ODK_CLASS_BUG) {
+        lane_log(lane, ODK_LOG_WARN, "batch.failed", "%s", err->message);
         drop_batch_shards(lane, 100);
     } else {
         lane_store_failed(lane, err);

@@ -134,12 +134,11 @@ repeat(struct lane *lane, struct lane_input *input,
 
     lane->stats.repeats++;
     if (memcmp(earlier->digest, input->digest, sizeof(input->digest)) != 0) {
-        lane->stats.rejected++;
-        return lane_emit_reply(
-            lane, input, NULL, "RequestConflict",
-            ODK_STR(
-                "this request id was used for another command; use a new one"),
-            err);
+        input->request_id = (struct odk_str){0}; /* its outcome stands */
+        return reject(lane, input, "RequestConflict",
+                      "this request id was used for another command; use a "
+                      "new one",
+                      err);
     }
     char *code = NULL;
     if (earlier->code.ptr) {
@@ -252,6 +251,12 @@ start_run(struct lane *lane, struct lane_input *input,
     };
     struct engine_input event = {.kind = ENGINE_INPUT_START};
 
+    if (lane_cache_by_run(&lane->cache, &params.run_id)) {
+        /* The run's id is the input's: a later owner has applied it. */
+        json_decref(payload);
+        return odk_err_set(err, ODK_EFENCED,
+                           "this input was applied by another owner");
+    }
     int rc = engine_new(&params, &engine, err);
     json_decref(payload);
     if (rc != 0) {

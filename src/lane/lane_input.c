@@ -111,6 +111,25 @@ target_of(const struct codec_record *record, struct target *out)
     return false;
 }
 
+/* What a forwarded record has around it. */
+#define ENVELOPE_BYTES 4096u
+
+static bool
+size_is_good(const struct lane *lane, size_t bytes, size_t extra,
+             struct lane_input *out)
+{
+    size_t max = lane->options.input_bytes_max;
+
+    if (bytes <= max + extra) {
+        return true;
+    }
+    lane_input_bad(out, "TooLarge",
+                   "the record has %zu bytes, at most %zu are taken; pass "
+                   "large data by reference",
+                   bytes, max);
+    return false;
+}
+
 /* The frame of the record: key and size, before anything is decoded. */
 static bool
 frame_is_good(struct lane *lane, const struct bus_message *message,
@@ -134,14 +153,7 @@ frame_is_good(struct lane *lane, const struct bus_message *message,
             "the record's key is not UTF-8; use namespace/workflow_id");
         return false;
     }
-    if (message->value.len > lane->options.input_bytes_max) {
-        lane_input_bad(out, "TooLarge",
-                       "the record has %zu bytes, at most %zu are taken; pass "
-                       "large data by reference",
-                       message->value.len, lane->options.input_bytes_max);
-        return false;
-    }
-    return true;
+    return size_is_good(lane, message->value.len, ENVELOPE_BYTES, out);
 }
 
 static bool
@@ -175,12 +187,9 @@ unwrap(struct lane *lane, struct lane_input *out)
 {
     struct codec_forwarded_record envelope = out->record.forwarded_record;
 
-    if (!decode(lane, envelope.record, out)) {
-        return false;
-    }
     set_source(out, &envelope.source);
     out->timestamp = envelope.timestamp;
-    return true;
+    return decode(lane, envelope.record, out);
 }
 
 static bool
@@ -231,27 +240,35 @@ static void
 digest_command(struct lane *lane, struct lane_input *out)
 {
     struct codec_record bare = out->record;
-    struct odk_err err = {0};
 
+    odk_buf_clear(&lane->scratch);
+    odk_buf_put_cstr(&lane->scratch, codec_kind_name(bare.kind));
     switch (bare.kind) {
     case CODEC_START_WORKFLOW:
         bare.start_workflow.has_reply = bare.start_workflow.has_source = false;
+        codec_start_workflow_encode(&bare.start_workflow, &lane->scratch);
         break;
     case CODEC_SIGNAL_WORKFLOW:
         bare.signal_workflow.has_reply = bare.signal_workflow.has_source =
             false;
+        codec_signal_workflow_encode(&bare.signal_workflow, &lane->scratch);
         break;
     case CODEC_CANCEL_WORKFLOW:
         bare.cancel_workflow.has_reply = bare.cancel_workflow.has_source =
             false;
+        codec_cancel_workflow_encode(&bare.cancel_workflow, &lane->scratch);
         break;
     case CODEC_TERMINATE_WORKFLOW:
         bare.terminate_workflow.has_reply = bare.terminate_workflow.has_source =
             false;
+        codec_terminate_workflow_encode(&bare.terminate_workflow,
+                                        &lane->scratch);
         break;
     case CODEC_RESOLVE_COMPENSATION:
         bare.resolve_compensation.has_reply =
             bare.resolve_compensation.has_source = false;
+        codec_resolve_compensation_encode(&bare.resolve_compensation,
+                                          &lane->scratch);
         break;
     case CODEC_BINDING_PUBLISHED:
     case CODEC_CANCEL_TASK:
@@ -267,10 +284,6 @@ digest_command(struct lane *lane, struct lane_input *out)
     case CODEC_TASK_SUCCEEDED:
         return;
     }
-    odk_buf_clear(&lane->scratch);
-    int rc = codec_encode(lane->options.codec, bare.kind, &bare.start_workflow,
-                          &lane->scratch, &err);
-    odk_assert(rc == 0);
     odk_sha256(odk_buf_str(&lane->scratch), ODK_STR(""), out->digest);
 }
 
@@ -322,7 +335,11 @@ lane_input_read(struct lane *lane, struct lane_shard *shard,
         !decode(lane, message->value, out)) {
         return;
     }
-    if (out->record.kind == CODEC_FORWARDED_RECORD && !unwrap(lane, out)) {
+    if (out->record.kind == CODEC_FORWARDED_RECORD) {
+        if (!unwrap(lane, out)) {
+            return;
+        }
+    } else if (!size_is_good(lane, message->value.len, 0, out)) {
         return;
     }
     if (!target_of(&out->record, &target)) {

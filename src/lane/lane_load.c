@@ -56,6 +56,21 @@ cache_found(struct lane *lane, const struct lane_input *input,
     return 0;
 }
 
+/* A run that cannot be read stops nobody else: its input is kept as a dead
+ * letter; its timers wait for the next acquire. */
+static void
+unreadable(struct lane *lane, struct lane_input *input,
+           const struct odk_err *err)
+{
+    lane_log(lane, ODK_LOG_ERROR, "execution.unreadable", "%.*s: %s",
+             ODK_STR_ARG(input->found.workflow_key), err->message);
+    if (input->message) {
+        lane_input_bad(input, "ExecutionUnreadable", "%s", err->message);
+    } else {
+        input->kind = LANE_INPUT_REPEAT;
+    }
+}
+
 static int
 load_executions(struct lane *lane, struct lane_input *inputs, size_t n,
                 struct odk_err *err)
@@ -85,7 +100,14 @@ load_executions(struct lane *lane, struct lane_input *inputs, size_t n,
     for (size_t i = 0; rc == 0 && i < n; i++) {
         if (inputs[i].is_loaded) {
             inputs[i].found = found[at++];
-            rc = cache_found(lane, &inputs[i], err);
+            struct odk_err problem = {0};
+            rc = cache_found(lane, &inputs[i], &problem);
+            if (rc != 0 && odk_err_class(rc) != ODK_CLASS_RETRY) {
+                unreadable(lane, &inputs[i], &problem);
+                rc = 0;
+            } else if (rc != 0) {
+                rc = odk_err_set(err, rc, "%s", problem.message);
+            }
         }
     }
     return rc;

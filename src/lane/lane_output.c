@@ -31,7 +31,16 @@ target_check(struct lane *lane, int32_t shard, struct target *target,
     int rc = bus_partitions(&lane->bus, target->topic, &partitions, err);
 
     *fate = TARGET_GOOD;
-    if (rc == ODK_ENOTFOUND || (rc == 0 && target->partition >= partitions)) {
+    bool is_missing = rc == ODK_ENOTFOUND || rc == ODK_EAUTH ||
+                      rc == ODK_EINVAL ||
+                      (rc == 0 && target->partition >= partitions);
+    if (is_missing && lane_is_never_parked(target->topic)) {
+        return odk_err_set(err, ODK_EQUARANTINE,
+                           "%.*s/%d is not there or not ours to write: create "
+                           "it or grant the right, then odradek shard release",
+                           ODK_STR_ARG(target->topic), target->partition);
+    }
+    if (is_missing) {
         *fate = target->is_reply ? TARGET_DROP : TARGET_PARK;
         return 0;
     }
@@ -72,19 +81,20 @@ emit(struct lane *lane, struct lane_shard *shard, struct target target,
         .seq = seq,
         .topic = target.topic,
         .partition = target.partition,
-        .key = target.key,
+        .key = lane_keep(lane, target.key),
         .value = lane_keep(lane, odk_buf_str(&lane->scratch)),
         .headers = lane_keep(lane, odk_buf_str(&lane->headers))};
     if (fate == TARGET_PARK) {
         struct store_parked_write *parked =
             lane_vec_push(&lane->batch.parked, sizeof(*parked));
         *parked = (struct store_parked_write){
-            shard->id, output, ODK_STR("the topic does not exist")};
+            shard->id, output,
+            ODK_STR("the topic does not exist or is not ours to write")};
         parked->output.partition = 0;
         lane->stats.parked++;
         lane_log(lane, ODK_LOG_ERROR, "output.parked",
-                 "topic %.*s does not exist: an output of shard %d is parked; "
-                 "create the topic",
+                 "topic %.*s does not exist or is not ours to write: an output "
+                 "of shard %d is parked; create the topic or grant the right",
                  ODK_STR_ARG(target.topic), shard->id);
         add_void(lane, shard->id, seq);
         return 0;

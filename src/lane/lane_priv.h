@@ -91,8 +91,6 @@ struct lane_source {
  * next turn. */
 struct lane_poison {
     bool is_set;
-    bool is_timer;
-    int topic;
     int64_t offset;
     struct odk_uuid run_id;
     uint64_t timer_id;
@@ -122,7 +120,9 @@ struct lane_shard {
     struct lane_source *changed_sources;
     struct lane_timers timers;
 
-    struct lane_poison poison; /**< survives a drop: for the next turn */
+    /** One for each place and one for timers, whose inputs take turns; survive
+     * a drop. */
+    struct lane_poison poisons[LANE_N_PLACES + 1];
 
     /* The batch under way. */
     bool is_in_batch;
@@ -171,6 +171,9 @@ void lane_acks(struct lane *lane, const struct bus_batch *polled);
 /** Sends (after, row.outbox_seq] of the shard again, from the store. */
 int lane_republish(struct lane *lane, struct lane_shard *shard,
                    struct odk_err *err) ODK_MUST_USE;
+/** History and commands: a hole in them cannot be mended, so the shard stops.
+ */
+bool lane_is_never_parked(struct odk_str topic);
 /** After a new producer: sends what was refused, and all before it, one by one;
  * parks what fails alone. */
 int lane_republish_suspects(struct lane *lane,
@@ -461,6 +464,7 @@ struct lane {
     struct lane_vec failed; /**< struct bus_ack: permanently refused outputs */
     size_t slice_max; /**< inputs a batch now: halves when a value is refused */
     bool is_store_down;
+    bool is_store_broken; /**< a call told so: its connection is gone */
     odk_dur_ms store_retry_at;
     odk_dur_ms store_pause_ms;
     odk_dur_ms flush_at; /**< monotonic: write `published` then; 0 = nothing to
@@ -486,6 +490,15 @@ struct odk_str lane_keep(struct lane *lane, struct odk_str s);
 /** Takes acks and assignments of a poll inside a tick; its records are dropped
  * and fetched again. */
 void lane_poll_aside(struct lane *lane, const struct bus_batch *polled);
+
+/** Takes the result of a call to the store; passes it on. */
+static inline int
+lane_of_store(struct lane *lane, int rc)
+{
+    lane->is_store_broken |= rc == ODK_ECONN || rc == ODK_EUNKNOWN_COMMIT;
+    return rc;
+}
+
 #define LANE_POLL_MS 50
 /** Polls aside, at most LANE_POLL_MS; a poll without acks adds that to
  * *idle_ms. ODK_EFATAL: no producer. */

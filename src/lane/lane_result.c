@@ -113,7 +113,9 @@ closed_run(struct lane *lane, const struct lane_input *input,
     struct engine *engine = NULL;
 
     *out = NULL;
-    if (!found->is_found || input->record.kind != CODEC_TASK_SUCCEEDED) {
+    if (!found->is_found || found->status == ENGINE_RUNNING ||
+        input->record.kind != CODEC_TASK_SUCCEEDED ||
+        !odk_str_eq(found->workflow_key, input->workflow_key)) {
         return 0;
     }
     ptrdiff_t slash = odk_str_find(found->workflow_key, '/');

@@ -3,11 +3,13 @@
 
 #include "lane/lane_priv.h"
 
-#define PAUSE_MS_MIN   100
-#define PAUSE_MS_MAX   10000
-#define CLOCK_SKEW_MS  5000
-#define TIMER_PAGE     1024u
-#define GROUP_METADATA "odk-seq:"
+#define PAUSE_MS_MIN  100
+#define PAUSE_MS_MAX  10000
+#define CLOCK_SKEW_MS 5000
+/* How often a quarantined shard looks whether an operator released it. */
+#define QUARANTINE_LOOK_MS 10000
+#define TIMER_PAGE         1024u
+#define GROUP_METADATA     "odk-seq:"
 /* After a fail-over numbers go on at the next multiple of this: above all that
  * was ever sent (§2). */
 #define SEQ_FLOOR (UINT64_C(1) << 40)
@@ -149,14 +151,16 @@ lane_shard_quarantine(struct lane *lane, struct lane_shard *shard,
 
     lane_log(lane, ODK_LOG_ERROR, "shard.quarantined", "shard %d: %s",
              shard->id, reason);
-    int rc = store_quarantine(&lane->store, shard->id, shard->row.fence,
-                              odk_str(reason), &err);
+    int rc = lane_of_store(lane, store_quarantine(&lane->store, shard->id,
+                                                  shard->row.fence,
+                                                  odk_str(reason), &err));
     if (rc != 0) {
         lane_log(lane, ODK_LOG_ERROR, "shard.quarantine_failed", "shard %d: %s",
                  shard->id, err.message);
     }
     shard_forget(lane, shard);
     shard->state = LANE_SHARD_QUARANTINED;
+    shard->retry_at = lane_monotonic(lane) + QUARANTINE_LOOK_MS;
 }
 
 /* ---- acquire: exactly-once.md §2
@@ -211,21 +215,29 @@ check_log(struct lane *lane, struct lane_shard *shard, const char *topic,
     return unfit(lane, shard, err, reason);
 }
 
-/* Where numbers go on after a fail-over. */
-static uint64_t
-floor_above(uint64_t seq)
+/* A number above the table's last one means that the database lost commits. A
+ * marker does not: its sender may have died before it was accepted. */
+static int
+check_numbers(struct lane *lane, struct lane_shard *shard,
+              const struct bus_scan *scan, struct odk_err *err)
 {
-    return (seq / SEQ_FLOOR + 1) * SEQ_FLOOR;
+    char reason[256];
+
+    if (scan->seq_max <= shard->row.outbox_seq) {
+        return 0;
+    }
+    (void)snprintf(reason, sizeof(reason),
+                   "odradek.history has number %llu, the database only %llu: "
+                   "it lost commits",
+                   (unsigned long long)scan->seq_max,
+                   (unsigned long long)shard->row.outbox_seq);
+    return unfit(lane, shard, err, reason);
 }
 
-/* A history record above the table's last number means that the database lost
- * commits. The marker of a fail-over does not: its sender may have died before
- * it was accepted. */
 static int
 check_history(struct lane *lane, struct lane_shard *shard,
               struct bus_scan *scan, struct odk_err *err)
 {
-    char reason[256];
     int32_t partitions = 0;
     int rc = bus_partitions(&lane->bus, ODK_STR(LANE_TOPIC_HISTORY),
                             &partitions, err);
@@ -238,14 +250,9 @@ check_history(struct lane *lane, struct lane_shard *shard,
     if (rc != 0) {
         return rc;
     }
-    if (scan->seq_max > shard->row.outbox_seq &&
-        scan->seq_max != floor_above(shard->row.outbox_seq)) {
-        (void)snprintf(reason, sizeof(reason),
-                       "odradek.history has number %llu, the database only "
-                       "%llu: it lost commits",
-                       (unsigned long long)scan->seq_max,
-                       (unsigned long long)shard->row.outbox_seq);
-        return unfit(lane, shard, err, reason);
+    rc = check_numbers(lane, shard, scan, err);
+    if (rc != 0) {
+        return rc;
     }
     shard->row.history_offset = scan->offset_next;
     return 0;
@@ -303,17 +310,18 @@ send_marker(struct lane *lane, struct lane_shard *shard,
     return rc ? rc : lane_send(lane, shard->id, marker, err);
 }
 
-/* Until the broker has the marker and all that was sent before it. */
+/* Until the broker has the marker and all that was sent before it; what an
+ * earlier producer had under way has arrived by then. */
 static int
 await_marker(struct lane *lane, struct lane_shard *shard,
              const struct store_output *marker, struct bus_scan *scan,
              struct odk_err *err)
 {
-    struct bus_scan again = {0};
+    int64_t from = scan->offset_next;
     odk_dur_ms idle_ms = 0;
     int rc = 0;
 
-    while (rc == 0 && (again.seq_max < marker->seq ||
+    while (rc == 0 && (scan->marker_max < marker->seq ||
                        shard->acked < shard->row.outbox_seq)) {
         if (idle_ms > lane->options.drain_ms_max) {
             return odk_err_set(
@@ -323,11 +331,10 @@ await_marker(struct lane *lane, struct lane_shard *shard,
         rc = lane_poll_once(lane, &idle_ms, err);
         if (rc == 0) {
             rc = bus_scan(&lane->bus, marker->topic, marker->partition,
-                          shard->id, scan->offset_next, &again, err);
+                          shard->id, from, scan, err);
         }
     }
-    scan->offset_next = again.offset_next;
-    return rc;
+    return rc ? rc : check_numbers(lane, shard, scan, err);
 }
 
 /* After a fail-over an earlier producer may still have records under way: a
@@ -336,9 +343,9 @@ static int
 fail_over(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
           struct odk_err *err)
 {
-    struct store_output marker = {.seq = floor_above(shard->row.outbox_seq),
-                                  .topic = ODK_STR(LANE_TOPIC_HISTORY)};
     uint64_t last = shard->row.outbox_seq;
+    struct store_output marker = {.seq = (last / SEQ_FLOOR + 1) * SEQ_FLOOR,
+                                  .topic = ODK_STR(LANE_TOPIC_HISTORY)};
     int32_t partitions = 0;
 
     lane_log(lane, ODK_LOG_WARN, "shard.fail_over",
@@ -357,8 +364,9 @@ fail_over(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
         rc = lane_flush_shard(lane, shard, err);
     }
     if (rc == 0) {
-        rc = store_accept_server(&lane->store, shard->id, shard->row.fence,
-                                 marker.seq, err);
+        rc = lane_of_store(lane, store_accept_server(&lane->store, shard->id,
+                                                     shard->row.fence,
+                                                     marker.seq, err));
     }
     if (rc == 0) {
         shard->row.outbox_seq = marker.seq;
@@ -379,8 +387,9 @@ check_server(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
         return 0;
     }
     if (row->system_id == 0) {
-        return store_accept_server(&lane->store, shard->id, row->fence,
-                                   row->outbox_seq, err);
+        return lane_of_store(lane, store_accept_server(&lane->store, shard->id,
+                                                       row->fence,
+                                                       row->outbox_seq, err));
     }
     return fail_over(lane, shard, scan, err);
 }
@@ -390,8 +399,8 @@ load_sources(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
 {
     const struct store_source *rows = NULL;
     size_t n = 0;
-    int rc =
-        store_sources(&lane->store, shard->id, &lane->arena, &rows, &n, err);
+    int rc = lane_of_store(lane, store_sources(&lane->store, shard->id,
+                                               &lane->arena, &rows, &n, err));
 
     for (size_t i = 0; rc == 0 && i < n; i++) {
         struct lane_source *source =
@@ -416,9 +425,10 @@ lane_shard_timer_page(struct lane *lane, struct lane_shard *shard,
     const struct store_timer *page = NULL;
     size_t n = 0;
     size_t max = timers->max / 2 < TIMER_PAGE ? timers->max / 2 : TIMER_PAGE;
-    int rc = store_timers(&lane->store, shard->id,
-                          is_first ? NULL : &timers->horizon, max, &lane->arena,
-                          &page, &n, err);
+    int rc =
+        lane_of_store(lane, store_timers(&lane->store, shard->id,
+                                         is_first ? NULL : &timers->horizon,
+                                         max, &lane->arena, &page, &n, err));
 
     if (rc == 0) {
         lane_timers_add_page(timers, page, n, n < max);
@@ -447,8 +457,9 @@ acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
 {
     struct bus_scan scan = {0};
     int64_t fence = (int64_t)(lane_random(lane) >> 1);
-    int rc = store_acquire(&lane->store, shard->id, fence, lane->options.owner,
-                           &lane->arena, &shard->row, err);
+    int rc = lane_of_store(lane, store_acquire(&lane->store, shard->id, fence,
+                                               lane->options.owner,
+                                               &lane->arena, &shard->row, err));
 
     if (rc != 0) {
         return rc;
@@ -458,6 +469,7 @@ acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     lane_ack_init(shard);
     if (shard->row.quarantine.ptr) {
         shard->state = LANE_SHARD_QUARANTINED;
+        shard->retry_at = lane_monotonic(lane) + QUARANTINE_LOOK_MS;
         return odk_err_set(err, ODK_EQUARANTINE, "%.*s",
                            ODK_STR_ARG(shard->row.quarantine));
     }
@@ -485,10 +497,18 @@ acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     return rc;
 }
 
+/* The pause is over; a quarantined one looks whether it was released. */
 static bool
-is_store_error(int code)
+is_due(struct lane_shard *shard, odk_dur_ms now, odk_dur_ms *next_at)
 {
-    return code == ODK_ECONN || code == ODK_EUNKNOWN_COMMIT;
+    if (shard->state == LANE_SHARD_OWNED) {
+        return false;
+    }
+    if (shard->retry_at > now) {
+        *next_at = shard->retry_at < *next_at ? shard->retry_at : *next_at;
+        return false;
+    }
+    return true;
 }
 
 void
@@ -499,11 +519,8 @@ lane_shards_acquire(struct lane *lane, odk_dur_ms *next_at)
     for (struct lane_shard *shard = lane->shards; shard && !lane->is_store_down;
          shard = shard->next) {
         struct odk_err err = {0};
-        if (shard->state != LANE_SHARD_ACQUIRING) {
-            continue;
-        }
-        if (shard->retry_at > now) {
-            *next_at = shard->retry_at < *next_at ? shard->retry_at : *next_at;
+        bool was_quarantined = shard->state == LANE_SHARD_QUARANTINED;
+        if (!is_due(shard, now, next_at)) {
             continue;
         }
         int rc = acquire(lane, shard, &err);
@@ -511,16 +528,19 @@ lane_shards_acquire(struct lane *lane, odk_dur_ms *next_at)
             continue;
         }
         if (rc == ODK_EQUARANTINE) {
-            lane_log(lane, ODK_LOG_ERROR, "shard.in_quarantine", "shard %d: %s",
-                     shard->id, err.message);
+            lane_log(lane, was_quarantined ? ODK_LOG_DEBUG : ODK_LOG_ERROR,
+                     "shard.in_quarantine", "shard %d: %s", shard->id,
+                     err.message);
             continue;
         }
         lane_log(lane, ODK_LOG_WARN, "shard.acquire_failed", "shard %d: %s",
                  shard->id, err.message);
         lane_shard_drop(lane, shard, PAUSE_MS_MIN);
         *next_at = shard->retry_at < *next_at ? shard->retry_at : *next_at;
-        if (is_store_error(rc)) {
+        if (lane->is_store_broken) {
             lane_store_failed(lane, &err);
+        } else if (odk_err_class(rc) == ODK_CLASS_RETRY) {
+            return; /* each further one would wait for the broker as well */
         }
     }
 }

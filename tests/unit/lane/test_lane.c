@@ -775,6 +775,59 @@ a_refused_history_record_quarantines_its_shard(void **state)
 }
 
 static void
+a_result_under_another_workflow_id_is_ignored(void **state)
+{
+    struct world *w = *state;
+    struct codec_task_succeeded success;
+    struct codec_record task;
+    struct odk_buf bytes;
+
+    world_start(w, "w-1", NULL);
+    world_settle(w);
+    (void)world_read(w, TASKS, CODEC_TASK, 0, &task);
+    world_kill(w, 0, 100); /* the next owner has nothing in its cache */
+    world_open(w, 0);
+    codec_task_succeeded_init(&success);
+    success.namespace = ODK_STR("default");
+    success.workflow_id = ODK_STR("other");
+    success.run_id = task.task.run_id;
+    success.activity_id = task.task.activity_id;
+    success.attempt = 1;
+    success.token = task.task.token;
+    odk_buf_init(&bytes, 0);
+    assert_int_equal(
+        codec_encode(w->codec, CODEC_TASK_SUCCEEDED, &success, &bytes, NULL),
+        0);
+    world_append(w, LANE_TOPIC_RESULTS,
+                 odk_partition(ODK_STR("default/other"), WORLD_PARTITIONS),
+                 ODK_STR("default/other"), odk_buf_str(&bytes));
+    odk_buf_release(&bytes);
+    world_settle(w);
+    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 0);
+    world_succeed(w, 0, "{}");
+    world_settle(w);
+    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 1);
+}
+
+static void
+a_request_conflict_that_nobody_hears_is_a_dead_letter(void **state)
+{
+    struct world *w = *state;
+    struct codec_terminate_workflow terminate;
+
+    world_start(w, "w-1", "r-1");
+    world_settle(w);
+    codec_terminate_workflow_init(&terminate);
+    terminate.namespace = ODK_STR("default");
+    terminate.workflow_id = ODK_STR("w-1");
+    terminate.request_id = ODK_STR("r-1");
+    world_send(w, CODEC_TERMINATE_WORKFLOW, &terminate, terminate.namespace,
+               terminate.workflow_id);
+    world_settle(w);
+    assert_int_equal(dead_letters(w, "RequestConflict"), 1);
+}
+
+static void
 a_result_with_a_forged_token_is_ignored(void **state)
 {
     struct world *w = *state;
@@ -852,6 +905,8 @@ main(void)
         TEST(
             an_output_that_the_broker_refuses_is_parked_and_its_neighbours_are_not),
         TEST(a_refused_history_record_quarantines_its_shard),
+        TEST(a_result_under_another_workflow_id_is_ignored),
+        TEST(a_request_conflict_that_nobody_hears_is_a_dead_letter),
         TEST(a_result_with_a_forged_token_is_ignored),
     };
 
