@@ -81,6 +81,8 @@ struct bus_record {
 /** Highest odk-seq of one shard seen by bus_scan. */
 struct bus_scan {
     uint64_t seq_max;    /**< 0: none seen */
+    uint64_t marker_max; /**< likewise of records without a value, which
+                            seq_max leaves out: markers of a fail-over */
     int64_t offset_next; /**< where the scan ended */
 };
 

@@ -407,11 +407,12 @@ mem_scan(struct bus *bus, struct odk_str topic, int32_t partition,
     for (size_t i = mem_log_seek(log, offset); i < log->n_records; i++) {
         const struct mem_record *record = log->records[i];
         int32_t from = -1;
+        uint64_t *max = record->value.ptr ? &out->seq_max : &out->marker_max;
         uint64_t seq = 0;
 
         if (bus_origin_parse(record->headers, record->n_headers, &from, &seq) &&
-            from == shard && seq > out->seq_max) {
-            out->seq_max = seq;
+            from == shard && seq > *max) {
+            *max = seq;
         }
     }
     out->offset_next = log->end;

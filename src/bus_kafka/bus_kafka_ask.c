@@ -214,9 +214,11 @@ scan_message(struct scan *scan, const rd_kafka_message_t *message)
     int32_t shard = -1;
     uint64_t seq = 0;
 
+    uint64_t *max =
+        message->payload ? &scan->out->seq_max : &scan->out->marker_max;
     if (bus_origin_parse(pair, 2, &shard, &seq) && shard == scan->shard &&
-        seq > scan->out->seq_max) {
-        scan->out->seq_max = seq;
+        seq > *max) {
+        *max = seq;
     }
 }
 

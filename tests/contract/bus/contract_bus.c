@@ -449,21 +449,26 @@ a_scan_finds_the_highest_number_of_its_shard(void **state)
     assert_int_equal(scan.seq_max, 0);
     assert_int_equal(scan.offset_next, 0);
     send_many(&peer, 1, 100, 50);
-    struct bus_record other = {.shard = 4, .seq = 77, .topic = topic};
+    struct bus_record other = {
+        .shard = 4, .seq = 77, .topic = topic, .value = ODK_STR("x")};
+    struct bus_record marker = {.shard = 3, .seq = 4000, .topic = topic};
     struct bus_record foreign = {.shard = -1, .seq = 900, .topic = topic};
 
     assert_int_equal(peer_send(&peer, &other), 0);
     assert_int_equal(peer_send(&peer, &foreign), 0);
     peer_wait_acks(&peer, 52);
+    assert_int_equal(peer_send(&peer, &marker), 0);
+    peer_wait_acks(&peer, 53);
     assert_int_equal(bus_scan(&peer.bus, topic, 0, 3, 0, &scan, NULL), 0);
     assert_int_equal(scan.seq_max, 149);
-    assert_int_equal(scan.offset_next, 52);
+    assert_int_equal(scan.marker_max, 4000);
+    assert_int_equal(scan.offset_next, 53);
     assert_int_equal(bus_scan(&peer.bus, topic, 0, 4, 10, &scan, NULL), 0);
     assert_int_equal(scan.seq_max, 77);
     assert_int_equal(bus_scan(&peer.bus, topic, 0, 3, 50, &scan, NULL), 0);
     assert_int_equal(scan.seq_max, 0);
     assert_int_equal(bus_scan(&peer.bus, topic, 0, 3, 4000, &scan, NULL), 0);
-    assert_int_equal(scan.offset_next, 52);
+    assert_int_equal(scan.offset_next, 53);
     assert_int_equal(bus_scan(&peer.bus, topic, 5, 3, 0, &scan, NULL),
                      ODK_ENOTFOUND);
     peer_close(&peer);
