@@ -295,6 +295,13 @@ watch(struct sim *sim, void *arg)
         return;
     }
     if (sim->now > sim->calm_at + CALM_MS_MAX) {
+        for (int i = 0; i < sim->profile.nodes; i++) {
+            const struct sim_node *node = &sim->nodes[i];
+            sim_trace(sim, "n%d: %s%s%s, %d idle ticks", i,
+                      node->lane ? "runs" : "is gone",
+                      node->is_busy ? ", busy" : "",
+                      node->is_doomed ? ", doomed" : "", node->idle);
+        }
         sim_check_end(sim);
         sim_fail(sim, "not everything has finished %lld s after the last fault",
                  (long long)(CALM_MS_MAX / 1000));

@@ -12,7 +12,6 @@ are_shards_idle(const struct sim *sim)
     for (int32_t s = 0; s < sim->profile.partitions; s++) {
         struct store_shard row;
         if (!store_mem_shard(sim->db, s, &row) ||
-            row.published != row.outbox_seq ||
             row.next_command < sim->topics[0].offset[s] ||
             row.next_result < sim->topics[1].offset[s]) {
             return false;
@@ -35,7 +34,8 @@ are_runs_closed(const struct sim *sim)
 bool
 sim_is_done(struct sim *sim)
 {
-    return !sim->is_losing && are_runs_closed(sim) && are_shards_idle(sim);
+    return !sim->is_losing && store_mem_count(sim->db).outputs == 0 &&
+           are_runs_closed(sim) && are_shards_idle(sim);
 }
 
 /* ---- fold(history) = state ---- */

@@ -225,11 +225,35 @@ backup(struct sim *sim, void *arg)
     sim_trace(sim, "the standby falls behind from here");
 }
 
+/* A shard without work looks at nothing: one input for each. */
+static void
+poke(struct sim *sim, void *arg)
+{
+    (void)arg;
+    for (int32_t p = 0; p < sim->profile.partitions; p++) {
+        struct bus_record record = {.shard = -1,
+                                    .topic = ODK_STR(LANE_TOPIC_COMMANDS),
+                                    .partition = p,
+                                    .value = ODK_STR("poke")};
+        (void)!bus_mem_append(sim->broker, &record);
+    }
+}
+
 static void
 last_act_ends(struct sim *sim, void *arg)
 {
     (void)arg;
     sim->is_ended = true;
+}
+
+static void
+last_act(struct sim *sim)
+{
+    sim->is_losing = sim->is_expecting_quarantine = true;
+    sim->is_calm = true;
+    sim_faults_end(sim);
+    sim_after(sim, 60000, poke, NULL);
+    sim_after(sim, 120000, last_act_ends, NULL);
 }
 
 /* The standby becomes the database: what was committed since is lost. */
@@ -249,17 +273,14 @@ losing_fail_over(struct sim *sim, void *arg)
         struct store_shard row = {0};
         (void)store_mem_shard(sim->backup, s, &row);
         sim->shards[s].must_stop =
-            history->marks[s % history->partitions][s].seq > row.outbox_seq;
+            history->marks[s % history->partitions][s].seen > row.outbox_seq;
     }
     disconnect_all(sim);
     sim->db = sim->dbs[sim->n_dbs++] = sim->backup;
     sim->backup = NULL;
     store_mem_set_server(sim->db, 1, (uint32_t)++sim->server);
     store_mem_set_time(sim->db, sim->now);
-    sim->is_losing = sim->is_expecting_quarantine = true;
-    sim->is_calm = true;
-    sim_faults_end(sim);
-    sim_after(sim, 120000, last_act_ends, NULL);
+    last_act(sim);
 }
 
 /* Cuts the tail of a place that was read already. */
@@ -281,10 +302,7 @@ tail_is_lost(struct sim *sim, void *arg)
               topic, partition, (long long)end, (long long)next);
     bus_mem_truncate_tail(sim->broker, odk_str(topic), partition, end);
     sim->shards[partition].must_stop = true;
-    sim->is_losing = sim->is_expecting_quarantine = true;
-    sim->is_calm = true;
-    sim_faults_end(sim);
-    sim_after(sim, 120000, last_act_ends, NULL);
+    last_act(sim);
 }
 
 void

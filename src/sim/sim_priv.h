@@ -206,7 +206,8 @@ struct sim_key {
 /** A reader's view of one partition. */
 struct sim_mark {
     uint64_t seq;
-    size_t at; /**< index in the shard's outputs of the next to look at */
+    uint64_t seen; /**< likewise without markers */
+    size_t at;     /**< index in the shard's outputs of the next to look at */
 };
 
 struct sim_topic {

@@ -168,6 +168,7 @@ take(struct sim *sim, int topic, const struct bus_message *message)
         return;
     }
     mark_move(sim, shard, topic, message->partition, seq);
+    mark->seen = seq;
     output->is_seen = true;
     seen(sim, topic, message);
 }

@@ -8,6 +8,7 @@
 struct sim_saga {
     struct {
         int64_t entry;
+        bool is_begun;
         bool is_dropped; /**< by the Pivot */
         int n_done;      /**< succeeded, by a worker or by hand */
         int n_skipped;
@@ -15,7 +16,6 @@ struct sim_saga {
 
     size_t n;
     int n_scheduled;
-    bool is_past_pivot;
 };
 
 static int
@@ -34,11 +34,16 @@ on_scheduled(struct sim *sim, const struct sim_run *run, struct sim_saga *saga,
              int at)
 {
     saga->n_scheduled++;
-    if (at >= 0 && (saga->entries[at].is_dropped || saga->is_past_pivot)) {
+    if (at < 0) {
+        return;
+    }
+    /* One that was under way goes on to its end. */
+    if (saga->entries[at].is_dropped && !saga->entries[at].is_begun) {
         sim_fail(sim, "%.*s: entry %lld is undone though the Pivot succeeded",
                  ODK_STR_ARG(run->key), (long long)saga->entries[at].entry);
     }
-    if (at >= 0 && saga->entries[at].n_done + saga->entries[at].n_skipped > 0) {
+    saga->entries[at].is_begun = true;
+    if (saga->entries[at].n_done + saga->entries[at].n_skipped > 0) {
         sim_fail(sim, "%.*s: entry %lld is undone again", ODK_STR_ARG(run->key),
                  (long long)saga->entries[at].entry);
     }
@@ -47,7 +52,6 @@ on_scheduled(struct sim *sim, const struct sim_run *run, struct sim_saga *saga,
 static void
 on_pivot(struct sim_saga *saga)
 {
-    saga->is_past_pivot = true;
     for (size_t i = 0; i < saga->n; i++) {
         saga->entries[i].is_dropped = true;
     }
