@@ -111,7 +111,9 @@ sdk_queue_over(struct odradek_task *task)
     if (atomic_load(&task->stage) != SDK_DROPPED) {
         sdk_queue_count(task);
     }
-    odk_map_remove(&task->queue->open, &task->node);
+    if (!task->is_unlisted) {
+        odk_map_remove(&task->queue->open, &task->node);
+    }
     worker->open_bytes -= task->bytes;
     worker->n_open--;
     if (task->wants_started && !task->is_announced) {
@@ -121,17 +123,35 @@ sdk_queue_over(struct odradek_task *task)
 }
 
 /** Drops a task that no handler has begun; it leaves by the pool, or at once if
- * it is held. */
+ * it is held. Should it be delivered again meanwhile, that is another task. */
 static void
 drop(struct odradek_task *task)
 {
     struct sdk_partition *partition = partition_of(task);
     int waiting = SDK_WAITING;
 
-    if (atomic_compare_exchange_strong(&task->stage, &waiting, SDK_DROPPED) &&
-        partition && !task->is_counted) {
+    if (!atomic_compare_exchange_strong(&task->stage, &waiting, SDK_DROPPED)) {
+        return;
+    }
+    if (partition && !task->is_counted) {
         partition->n_open--;
     }
+    odk_map_remove(&task->queue->open, &task->node);
+    task->is_unlisted = true;
+}
+
+/** The open task after a node, or NULL; drop may be called on the one before.
+ */
+static struct odradek_task *
+next_open(const struct sdk_queue *queue, struct odk_map_node **at)
+{
+    struct odk_map_node *node = *at;
+
+    if (!node) {
+        return NULL;
+    }
+    *at = odk_map_next(&queue->open, node);
+    return ODK_CONTAINER(node, struct odradek_task, node);
 }
 
 /** Lets held tasks go that were dropped. */
@@ -154,10 +174,11 @@ sweep_held(struct sdk_queue *queue)
 void
 sdk_queue_drop_waiting(struct sdk_queue *queue)
 {
-    struct odk_map_node *node = NULL;
+    struct odk_map_node *at = odk_map_next(&queue->open, NULL);
+    struct odradek_task *task;
 
-    while ((node = odk_map_next(&queue->open, node)) != NULL) {
-        drop(ODK_CONTAINER(node, struct odradek_task, node));
+    while ((task = next_open(queue, &at)) != NULL) {
+        drop(task);
     }
     sweep_held(queue);
 }
@@ -351,6 +372,17 @@ let_go(struct sdk_queue *queue)
     queue->is_revoking = false;
 }
 
+static bool
+is_revoked(const struct sdk_queue *queue, int32_t partition)
+{
+    for (size_t i = 0; queue->is_revoking && i < queue->n_change; i++) {
+        if (queue->change[i].partition == partition) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 on_change(struct sdk_queue *queue, const struct sdk_event *event)
 {
@@ -369,30 +401,15 @@ on_change(struct sdk_queue *queue, const struct sdk_event *event)
     if (!sdk_consumer_is_lost(queue->consumer)) {
         queue->change_at += REVOKE_WAIT_MS;
     }
-    struct odk_map_node *node = NULL;
+    struct odk_map_node *at = odk_map_next(&queue->open, NULL);
+    struct odradek_task *task;
 
-    while ((node = odk_map_next(&queue->open, node)) != NULL) {
-        struct odradek_task *task =
-            ODK_CONTAINER(node, struct odradek_task, node);
-
-        for (size_t i = 0; i < queue->n_change; i++) {
-            if (queue->change[i].partition == task->partition) {
-                drop(task);
-            }
+    while ((task = next_open(queue, &at)) != NULL) {
+        if (is_revoked(queue, task->partition)) {
+            drop(task);
         }
     }
     sweep_held(queue);
-}
-
-static bool
-is_revoked(const struct sdk_queue *queue, int32_t partition)
-{
-    for (size_t i = 0; queue->is_revoking && i < queue->n_change; i++) {
-        if (queue->change[i].partition == partition) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void
@@ -522,9 +539,29 @@ find_handler(const struct sdk_queue *queue, struct odk_str type)
     return any;
 }
 
-/** A task for a record that was taken; NULL: it is finished already. */
+/** A task that is being worked on is delivered again, as its partition went and
+ * came back: its end shall count for this delivery. False: it counts already.
+ */
+static bool
+adopt(struct sdk_queue *queue, struct odradek_task *task,
+      const struct sdk_event *event)
+{
+    struct sdk_partition *partition = &queue->partitions[event->partition];
+
+    if (task->is_counted || partition_of(task)) {
+        return false;
+    }
+    task->partition = event->partition;
+    task->offset = event->offset;
+    task->generation = partition->generation;
+    partition->n_open++;
+    return true;
+}
+
+/** A task for a record that was taken. NULL: there is nothing to be done; then
+ * *is_open says whether a running task will finish it. */
 static struct odradek_task *
-make_task(struct sdk_queue *queue, const struct sdk_event *event)
+make_task(struct sdk_queue *queue, const struct sdk_event *event, bool *is_open)
 {
     struct odradek_worker *worker = queue->worker;
     struct codec_record record;
@@ -540,13 +577,18 @@ make_task(struct sdk_queue *queue, const struct sdk_event *event)
                 ret ? err.message : "another record");
         return NULL;
     }
-    if (odk_map_find(&queue->open, record.task.token)) {
+    struct odk_map_node *node = odk_map_find(&queue->open, record.task.token);
+
+    if (node) {
+        *is_open =
+            adopt(queue, ODK_CONTAINER(node, struct odradek_task, node), event);
         return NULL;
     }
     struct odradek_task *task = sdk_task_new(&record.task, event);
 
     if (!task) {
         sdk_worker_fail(worker, ODRADEK_ENOMEM, "out of memory");
+        *is_open = true;
         return NULL;
     }
     task->worker = worker;
@@ -589,10 +631,11 @@ on_task(struct sdk_queue *queue, const struct sdk_event *event)
 
     odk_assert(verdict != SDK_FULL);
     partition->next = event->offset + 1;
+    bool is_open = false;
     struct odradek_task *task =
-        verdict == SDK_TAKE ? make_task(queue, event) : NULL;
+        verdict == SDK_TAKE ? make_task(queue, event, &is_open) : NULL;
 
-    if (verdict == SDK_TAKE && !task && queue->worker->failed == 0) {
+    if (verdict == SDK_TAKE && !task && !is_open) {
         sdk_progress_finish(&partition->progress, event->offset);
     }
     if (task) {

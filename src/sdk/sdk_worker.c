@@ -354,6 +354,7 @@ odradek_worker_run(struct odradek_worker *worker, char *why, size_t why_size)
     /* Handlers first: they use the producer. */
     sdk_pool_free(worker->pool);
     worker->pool = NULL;
+    step_done(worker);
     for (size_t i = 0; i < worker->n_queues; i++) {
         sdk_queue_close(worker->queues[i]);
     }
