@@ -4,76 +4,22 @@
 #include <stdlib.h>
 
 #include "relay/relay_letter.h"
+#include "relay/relay_priv.h"
 
 #define COMMANDS_TOPIC   "odradek.commands"
 #define DEADLETTER_TOPIC "odradek.deadletter"
-/* Unacknowledged records of a partition; then it is paused. */
-#define IN_FLIGHT_MAX 10000u
-#define COMMIT_MS     500
 /* Room in odradek.deadletter beside the largest input (topics/README.md), less
  * the frame of a record. */
 #define LETTER_ROOM_BYTES ((size_t)120 << 10)
 #define INPUT_BYTES_MAX   ((size_t)1 << 20)
-#define DRAIN_POLLS       100
-#define DRAIN_POLL_MS     50
 /* After a failure: doubles as long as it lasts. */
 #define PAUSE_MS_MIN 200
 #define PAUSE_MS_MAX 2000
 /* An outage is said so often. */
 #define SAY_MS 1000
-/* Versions of one incarnation whose events may still be unread. */
-#define VERSIONS_MAX 64
 
-/** One record read and not yet acknowledged as a whole. */
-struct flight {
-    int64_t offset;
-    bool is_acked;
-};
-
-/** A partition of the foreign topic that we own. */
-struct relay_partition {
-    struct relay_partition *next;
-    int32_t id;
-    bool is_started;
-    bool is_paused;
-    bool is_restart;     /**< read again from the first unacknowledged record */
-    int64_t next_offset; /**< behind the last record read */
-    int64_t committed_offset; /**< as last committed */
-    struct flight *flights;   /**< a ring, oldest first */
-    size_t n_flights;
-    size_t first_flight;
-};
-
-/** A compiled version of the binding. */
-struct loaded {
-    struct binding *binding;
-    int32_t version;
-    int64_t *starts;
-    size_t n_starts;
-};
-
-struct relay {
-    struct relay_options options;
-    struct bus bus;
-    struct relay_stats stats;
-    struct relay_partition *partitions;
-    struct loaded versions[VERSIONS_MAX]; /**< newest first */
-    size_t n_versions;
-    int32_t incarnation;
-    bool is_quarantined;
-    bool is_producer_down;
-    odk_dur_ms commit_at; /**< monotonic; 0: nothing to commit */
-    odk_dur_ms retry_at;
-    odk_dur_ms pause_ms; /**< the last one, 0 after a success */
-    odk_dur_ms say_at;   /**< when a failing poll is logged again */
-    struct odk_arena arena;
-    struct odk_buf value;
-    char *name;
-    char *topic;
-};
-
-static odk_dur_ms
-now_of(const struct relay *relay)
+odk_dur_ms
+relay_now(const struct relay *relay)
 {
     return relay->options.monotonic(relay->options.clock_ctx);
 }
@@ -125,21 +71,8 @@ relay_wake(struct relay *relay)
     bus_wake(&relay->bus);
 }
 
-/* ---- versions of the binding
- * ----------------------------------------------------------------------- */
-
-static void
-versions_release(struct relay *relay)
-{
-    for (size_t i = 0; i < relay->n_versions; i++) {
-        binding_free(relay->versions[i].binding);
-        free(relay->versions[i].starts);
-    }
-    relay->n_versions = 0;
-}
-
-static void
-quarantine(struct relay *relay, const char *reason)
+void
+relay_quarantine(struct relay *relay, const char *reason)
 {
     struct odk_err err = {0};
     const struct relay_registry *registry = &relay->options.registry;
@@ -154,156 +87,10 @@ quarantine(struct relay *relay, const char *reason)
     }
 }
 
-/* Adds a version behind those there are (older ones come later). */
-static int
-version_add(struct relay *relay, size_t at, const struct relay_version *version,
-            struct odk_err *err)
-{
-    struct binding_problems problems;
-    struct binding *binding = NULL;
+/* ---- partitions ---- */
 
-    binding_problems_init(&problems);
-    int rc = binding_compile(version->rules, &binding, &problems);
-    if (rc != 0) {
-        rc = odk_err_set(
-            err, ODK_ECORRUPT, "version %d no longer compiles: %.*s",
-            version->version,
-            ODK_STR_ARG(problems.n ? problems.list[0].message : ODK_STR("")));
-    }
-    binding_problems_release(&problems);
-    if (rc != 0) {
-        return rc;
-    }
-    if (relay->n_versions == VERSIONS_MAX) {
-        relay->n_versions--;
-        binding_free(relay->versions[relay->n_versions].binding);
-        free(relay->versions[relay->n_versions].starts);
-    }
-    memmove(&relay->versions[at + 1], &relay->versions[at],
-            (relay->n_versions - at) * sizeof(struct loaded));
-    struct loaded *slot = &relay->versions[at];
-    *slot = (struct loaded){.binding = binding,
-                            .version = version->version,
-                            .n_starts = version->n_starts};
-    slot->starts = calloc(version->n_starts + 1, sizeof(int64_t));
-    if (!slot->starts) {
-        odk_out_of_memory();
-    }
-    for (size_t i = 0; i < version->n_starts; i++) {
-        slot->starts[i] = version->starts[i];
-    }
-    relay->n_versions++;
-    return 0;
-}
-
-/* Looks whether a newer version was published; called under every poll that
- * brought records. */
-static int
-versions_refresh(struct relay *relay, struct odk_err *err)
-{
-    const struct relay_registry *registry = &relay->options.registry;
-    struct relay_version newest = {0};
-    int rc =
-        registry->read(registry->ctx, relay->options.name, relay->options.topic,
-                       0, &relay->arena, &newest, err);
-
-    if (rc != 0) {
-        return rc;
-    }
-    relay->is_quarantined = newest.is_quarantined;
-    if (relay->n_versions > 0 && newest.incarnation != relay->incarnation) {
-        versions_release(relay); /* a reset: another life, another source */
-    }
-    relay->incarnation = newest.incarnation;
-    int32_t known =
-        relay->n_versions ? relay->versions[0].version : newest.version - 1;
-    for (int32_t version = known + 1; rc == 0 && version < newest.version;
-         version++) {
-        struct relay_version between = {0};
-        rc = registry->read(registry->ctx, relay->options.name,
-                            relay->options.topic, version, &relay->arena,
-                            &between, err);
-        if (rc == 0) {
-            rc = version_add(relay, 0, &between, err);
-        }
-    }
-    if (rc == 0 && newest.version > known) {
-        rc = version_add(relay, 0, &newest, err);
-    }
-    return rc;
-}
-
-static int64_t
-version_start(const struct loaded *version, int32_t partition)
-{
-    return (size_t)partition < version->n_starts ? version->starts[partition]
-                                                 : 0;
-}
-
-/* Loads the version before the oldest loaded one. 1: this incarnation has none
- * before. */
-static int
-version_before(struct relay *relay, struct odk_err *err)
-{
-    const struct relay_registry *registry = &relay->options.registry;
-    const struct loaded *oldest = &relay->versions[relay->n_versions - 1];
-    struct relay_version before = {0};
-
-    if (oldest->version <= 1 || relay->n_versions == VERSIONS_MAX) {
-        return 1;
-    }
-    int rc =
-        registry->read(registry->ctx, relay->options.name, relay->options.topic,
-                       oldest->version - 1, &relay->arena, &before, err);
-    if (rc == ODK_ENOTFOUND ||
-        (rc == 0 && before.incarnation != relay->incarnation)) {
-        return 1;
-    }
-    return rc ? rc : version_add(relay, relay->n_versions, &before, err);
-}
-
-/* The version that an offset belongs to; NULL: below the oldest one, not the
- * binding's business. */
-static int
-version_of(struct relay *relay, int32_t partition, int64_t offset,
-           const struct loaded **out, struct odk_err *err)
-{
-    size_t i = 0;
-    int rc = 0;
-
-    *out = NULL;
-    while (rc == 0) {
-        for (; i < relay->n_versions; i++) {
-            if (offset >= version_start(&relay->versions[i], partition)) {
-                *out = &relay->versions[i];
-                return 0;
-            }
-        }
-        rc = version_before(relay, err);
-    }
-    return rc < 0 ? rc : 0;
-}
-
-/* Where the binding's first version of this incarnation begins. */
-static int
-first_start(struct relay *relay, int32_t partition, int64_t *out,
-            struct odk_err *err)
-{
-    int rc = 0;
-
-    while (rc == 0) {
-        rc = version_before(relay, err);
-    }
-    *out = version_start(&relay->versions[relay->n_versions - 1], partition);
-    return rc < 0 ? rc : 0;
-}
-
-/* ---- partitions
- * ------------------------------------------------------------------------------------
- */
-
-static struct relay_partition *
-partition_find(struct relay *relay, int32_t id)
+struct relay_partition *
+relay_partition_find(const struct relay *relay, int32_t id)
 {
     struct relay_partition *partition = relay->partitions;
 
@@ -316,14 +103,15 @@ partition_find(struct relay *relay, int32_t id)
 static void
 partition_add(struct relay *relay, int32_t id)
 {
-    struct relay_partition *partition = partition_find(relay, id);
+    struct relay_partition *partition = relay_partition_find(relay, id);
 
     if (!partition) {
         partition = calloc(1, sizeof(*partition));
         if (!partition) {
             odk_out_of_memory();
         }
-        partition->flights = calloc(IN_FLIGHT_MAX, sizeof(*partition->flights));
+        partition->flights =
+            calloc(RELAY_IN_FLIGHT_MAX, sizeof(*partition->flights));
         if (!partition->flights) {
             odk_out_of_memory();
         }
@@ -378,7 +166,7 @@ partition_begin(struct relay *relay, struct relay_partition *partition,
         return rc;
     }
     if (offset < 0 || !is_ours) {
-        rc = first_start(relay, partition->id, &offset, err);
+        rc = relay_first_start(relay, partition->id, &offset, err);
         /* A partition that came after the binding begins where its log does. */
         bool is_newer = (size_t)partition->id >=
                         relay->versions[relay->n_versions - 1].n_starts;
@@ -394,7 +182,7 @@ partition_begin(struct relay *relay, struct relay_partition *partition,
                        "on at %lld; see odradek binding reset",
                        relay->topic, partition->id, (long long)start,
                        (long long)end, (long long)offset);
-        quarantine(relay, reason);
+        relay_quarantine(relay, reason);
         return 0;
     }
     rc = bus_start(&relay->bus, place, offset, err);
@@ -418,10 +206,10 @@ begin_partitions(struct relay *relay)
          partition = partition->next) {
         is_needed |= !partition->is_started;
     }
-    if (!is_needed || now_of(relay) < relay->retry_at) {
+    if (!is_needed || relay_now(relay) < relay->retry_at) {
         return;
     }
-    int rc = versions_refresh(relay, &err);
+    int rc = relay_versions_refresh(relay, &err);
     for (struct relay_partition *partition = relay->partitions;
          rc == 0 && partition && !relay->is_quarantined;
          partition = partition->next) {
@@ -430,7 +218,7 @@ begin_partitions(struct relay *relay)
         }
     }
     if (rc != 0 || relay->is_quarantined) {
-        relay->retry_at = now_of(relay) + (rc != 0 ? 1000 : 10000);
+        relay->retry_at = relay_now(relay) + (rc != 0 ? 1000 : 10000);
     }
     if (rc != 0) {
         odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.start_failed",
@@ -438,149 +226,7 @@ begin_partitions(struct relay *relay)
     }
 }
 
-/* ---- flights
- * ---------------------------------------------------------------------------------------
- */
-
-static struct flight *
-flight_add(struct relay_partition *partition, int64_t offset)
-{
-    odk_assert(partition->n_flights < IN_FLIGHT_MAX);
-    struct flight *flight =
-        &partition->flights[(partition->first_flight + partition->n_flights++) %
-                            IN_FLIGHT_MAX];
-
-    *flight = (struct flight){.offset = offset};
-    partition->next_offset = offset + 1;
-    return flight;
-}
-
-static void
-flights_land(struct relay_partition *partition)
-{
-    while (partition->n_flights > 0 &&
-           partition->flights[partition->first_flight].is_acked) {
-        partition->first_flight = (partition->first_flight + 1) % IN_FLIGHT_MAX;
-        partition->n_flights--;
-    }
-}
-
-static int64_t
-landed_offset(const struct relay_partition *partition)
-{
-    return partition->n_flights
-               ? partition->flights[partition->first_flight].offset
-               : partition->next_offset;
-}
-
-/* Acks name a record by a number: partition and offset in the foreign topic. */
-#define FLIGHT_OFFSET_BITS 44
-
-static uint64_t
-flight_number(const struct bus_message *message)
-{
-    odk_assert(message->offset >> FLIGHT_OFFSET_BITS == 0);
-    return (uint64_t)message->partition << FLIGHT_OFFSET_BITS |
-           (uint64_t)message->offset;
-}
-
-static void
-take_ack(struct relay *relay, const struct bus_ack *ack)
-{
-    struct relay_partition *partition =
-        partition_find(relay, (int32_t)(ack->seq >> FLIGHT_OFFSET_BITS));
-    int64_t offset =
-        (int64_t)(ack->seq & ((UINT64_C(1) << FLIGHT_OFFSET_BITS) - 1));
-    size_t low = 0;
-    size_t high = partition ? partition->n_flights : 0;
-
-    if (ack->code != 0) {
-        odk_log(&relay->options.logger, ODK_LOG_ERROR, "binding.send_refused",
-                "binding %s: %s", relay->name, odk_err_text(ack->code));
-        relay->is_producer_down = true;
-        return;
-    }
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        struct flight *flight =
-            &partition
-                 ->flights[(partition->first_flight + middle) % IN_FLIGHT_MAX];
-        if (flight->offset == offset) {
-            flight->is_acked = true;
-            return;
-        }
-        if (flight->offset < offset) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-}
-
-static void
-commit(struct relay *relay)
-{
-    char metadata[24];
-    int len = snprintf(metadata, sizeof(metadata), "odk-incarnation:%d",
-                       relay->incarnation);
-
-    relay->commit_at = 0;
-    for (struct relay_partition *partition = relay->partitions; partition;
-         partition = partition->next) {
-        struct odk_err err = {0};
-        int64_t offset = landed_offset(partition);
-        if (!partition->is_started || offset == partition->committed_offset) {
-            continue;
-        }
-        int rc =
-            bus_commit_offset(&relay->bus, (struct bus_place){0, partition->id},
-                              offset, odk_str_n(metadata, (size_t)len), &err);
-        if (rc != 0) {
-            odk_log(&relay->options.logger, ODK_LOG_WARN,
-                    "binding.commit_failed", "%s", err.message);
-            relay->commit_at = now_of(relay) + COMMIT_MS;
-        } else {
-            partition->committed_offset = offset;
-        }
-    }
-}
-
-/* ---- polling
- * ---------------------------------------------------------------------------------------
- */
-
-static bool
-is_drained(struct relay *relay)
-{
-    bool is_empty = true;
-
-    for (struct relay_partition *partition = relay->partitions; partition;
-         partition = partition->next) {
-        flights_land(partition);
-        is_empty &= partition->n_flights == 0;
-    }
-    return is_empty;
-}
-
-/* Waits for acknowledgements, at most DRAIN_POLLS polls that bring nothing. */
-static void
-drain(struct relay *relay)
-{
-    int n_idle = 0;
-
-    while (!is_drained(relay) && n_idle < DRAIN_POLLS &&
-           !relay->is_producer_down) {
-        struct bus_batch polled = {0};
-        if (bus_poll(&relay->bus, DRAIN_POLL_MS, &polled, NULL) != 0) {
-            break;
-        }
-        for (size_t i = 0; i < polled.n_acks; i++) {
-            take_ack(relay, &polled.acks[i]);
-        }
-        n_idle += polled.n_acks == 0;
-    }
-    commit(relay);
-}
+/* ---- polling ---- */
 
 static void
 take_assignments(struct relay *relay, const struct bus_batch *polled)
@@ -602,7 +248,7 @@ take_assignments(struct relay *relay, const struct bus_batch *polled)
         gone[i] = polled->revoked[i].partition;
     }
     if (!polled->is_lost) {
-        drain(relay); /* polls: the batch's arrays are gone */
+        relay_drain(relay); /* polls: the batch's arrays are gone */
     }
     for (size_t i = 0; i < n; i++) {
         partition_remove(relay, gone[i]);
@@ -627,7 +273,7 @@ producer_mend(struct relay *relay)
     if (bus_producer_reset(&relay->bus, &err) != 0) {
         odk_log(&relay->options.logger, ODK_LOG_ERROR,
                 "binding.producer_failed", "%s", err.message);
-        relay->retry_at = now_of(relay) + 1000;
+        relay->retry_at = relay_now(relay) + 1000;
         return;
     }
     relay->is_producer_down = false;
@@ -643,11 +289,11 @@ do_restarts(struct relay *relay)
     for (struct relay_partition *partition = relay->partitions; partition;
          partition = partition->next) {
         struct odk_err err = {0};
-        flights_land(partition);
+        relay_flights_land(partition);
         if (!partition->is_restart || !partition->is_started) {
             continue;
         }
-        int64_t offset = landed_offset(partition);
+        int64_t offset = relay_landed_offset(partition);
         if (bus_start(&relay->bus, (struct bus_place){0, partition->id}, offset,
                       &err) != 0) {
             odk_log(&relay->options.logger, ODK_LOG_WARN,
@@ -666,7 +312,7 @@ flow_control(struct relay *relay)
 {
     for (struct relay_partition *partition = relay->partitions; partition;
          partition = partition->next) {
-        bool is_full = partition->n_flights > IN_FLIGHT_MAX / 2;
+        bool is_full = partition->n_flights > RELAY_IN_FLIGHT_MAX / 2;
         if (partition->is_started && is_full != partition->is_paused &&
             bus_pause(&relay->bus, (struct bus_place){0, partition->id},
                       is_full, NULL) == 0) {
@@ -675,9 +321,7 @@ flow_control(struct relay *relay)
     }
 }
 
-/* ---- records
- * ---------------------------------------------------------------------------------------
- */
+/* ---- records ---- */
 
 /* Encodes the command into relay->value. */
 static int
@@ -710,7 +354,7 @@ send_command(struct relay *relay, const struct bus_message *message,
 {
     struct bus_record record = {
         .shard = -1,
-        .seq = flight_number(message),
+        .seq = relay_flight_number(message),
         .topic = ODK_STR(COMMANDS_TOPIC),
         .partition = odk_partition(outcome->key, relay->options.partitions),
         .key = outcome->key,
@@ -741,7 +385,7 @@ send_deadletter(struct relay *relay, const struct bus_message *message,
         return rc;
     }
     relay_letter_make(&letter, &relay->arena, &record);
-    record.seq = flight_number(message);
+    record.seq = relay_flight_number(message);
     record.topic = ODK_STR(DEADLETTER_TOPIC);
     record.partition = message->partition % partitions;
     relay->stats.dead_letters++;
@@ -775,8 +419,9 @@ take_message(struct relay *relay, struct relay_partition *partition,
     struct binding_event event = {relay->options.topic, message->key,
                                   message->value};
     struct binding_outcome outcome = {.verdict = BINDING_SKIP};
-    const struct loaded *version = NULL;
-    int rc = version_of(relay, partition->id, message->offset, &version, err);
+    const struct relay_loaded *version = NULL;
+    int rc =
+        relay_version_of(relay, partition->id, message->offset, &version, err);
 
     if (rc != 0) {
         return rc;
@@ -792,7 +437,7 @@ take_message(struct relay *relay, struct relay_partition *partition,
         }
         check_size(relay, &outcome);
     }
-    struct flight *flight = flight_add(partition, message->offset);
+    struct relay_flight *flight = relay_flight_add(partition, message->offset);
     switch (outcome.verdict) {
     case BINDING_SKIP:
         relay->stats.skipped++;
@@ -806,24 +451,37 @@ take_message(struct relay *relay, struct relay_partition *partition,
     return 0;
 }
 
+/* Something that records need failed: they are read again after a pause. */
+static void
+rest(struct relay *relay, const struct odk_err *err)
+{
+    relay->is_producer_down |= err->code == ODK_EFATAL;
+    relay->pause_ms = relay->pause_ms * 2 > PAUSE_MS_MAX ? PAUSE_MS_MAX
+                      : relay->pause_ms > 0              ? relay->pause_ms * 2
+                                                         : PAUSE_MS_MIN;
+    relay->retry_at = relay_now(relay) + relay->pause_ms;
+    odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.paused",
+            "binding %s: %s", relay->name, err->message);
+}
+
 static void
 take_messages(struct relay *relay, const struct bus_batch *polled)
 {
     struct odk_err err = {0};
-    bool is_resting = now_of(relay) < relay->retry_at;
+    bool is_resting = relay_now(relay) < relay->retry_at;
     bool is_asking = polled->n_messages > 0 && !is_resting;
-    int rc = is_asking ? versions_refresh(relay, &err) : 0;
+    int rc = is_asking ? relay_versions_refresh(relay, &err) : 0;
 
     for (size_t i = 0; i < polled->n_messages; i++) {
         const struct bus_message *message = &polled->messages[i];
         struct relay_partition *partition =
-            partition_find(relay, message->partition);
+            relay_partition_find(relay, message->partition);
         if (!partition || !partition->is_started || partition->is_restart ||
             message->offset < partition->next_offset) {
             continue;
         }
         if (rc == 0 && !is_resting && !relay->is_quarantined &&
-            partition->n_flights < IN_FLIGHT_MAX) {
+            partition->n_flights < RELAY_IN_FLIGHT_MAX) {
             rc = take_message(relay, partition, message, &err);
         } else {
             partition->is_restart = true;
@@ -833,19 +491,14 @@ take_messages(struct relay *relay, const struct bus_batch *polled)
         }
     }
     if (rc != 0) {
-        relay->is_producer_down |= rc == ODK_EFATAL;
-        relay->pause_ms = relay->pause_ms * 2 > PAUSE_MS_MAX ? PAUSE_MS_MAX
-                          : relay->pause_ms > 0 ? relay->pause_ms * 2
-                                                : PAUSE_MS_MIN;
-        relay->retry_at = now_of(relay) + relay->pause_ms;
-        odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.paused",
-                "binding %s: %s", relay->name, err.message);
+        rest(relay, &err);
     } else if (is_asking) {
         relay->pause_ms = 0;
     }
     if (polled->n_messages || polled->n_acks) {
-        relay->commit_at =
-            relay->commit_at ? relay->commit_at : now_of(relay) + COMMIT_MS;
+        relay->commit_at = relay->commit_at
+                               ? relay->commit_at
+                               : relay_now(relay) + RELAY_COMMIT_MS;
     }
 }
 
@@ -854,7 +507,7 @@ relay_tick(struct relay *relay, odk_dur_ms wait_max)
 {
     struct bus_batch polled = {0};
     struct odk_err err = {0};
-    odk_dur_ms now = now_of(relay);
+    odk_dur_ms now = relay_now(relay);
 
     odk_arena_reset(&relay->arena);
     begin_partitions(relay);
@@ -864,7 +517,7 @@ relay_tick(struct relay *relay, odk_dur_ms wait_max)
     }
     flow_control(relay);
     if (relay->commit_at && now >= relay->commit_at) {
-        commit(relay);
+        relay_commit(relay);
     }
     odk_dur_ms wait = relay->commit_at && relay->commit_at - now < wait_max
                           ? relay->commit_at - now
@@ -879,15 +532,16 @@ relay_tick(struct relay *relay, odk_dur_ms wait_max)
                     "binding %s: %s", relay->name, err.message);
         }
         if (err.code == ODK_ECORRUPT) {
-            quarantine(relay, "an offset is out of the topic's range; see "
-                              "odradek binding reset");
+            relay_quarantine(relay,
+                             "an offset is out of the topic's range; see "
+                             "odradek binding reset");
         }
         return false;
     }
     bool is_busy =
         polled.n_messages > 0 || polled.n_acks > 0 || polled.n_assigned > 0;
     for (size_t i = 0; i < polled.n_acks; i++) {
-        take_ack(relay, &polled.acks[i]);
+        relay_take_ack(relay, &polled.acks[i]);
     }
     relay->is_producer_down |= polled.is_producer_fatal;
     take_messages(relay, &polled);
@@ -898,9 +552,9 @@ relay_tick(struct relay *relay, odk_dur_ms wait_max)
 void
 relay_close(struct relay *relay)
 {
-    drain(relay);
+    relay_drain(relay);
     bus_close(&relay->bus, true);
-    versions_release(relay);
+    relay_versions_release(relay);
     while (relay->partitions) {
         partition_remove(relay, relay->partitions->id);
     }
