@@ -1,0 +1,117 @@
+#ifndef RELAY_PRIV_H
+#define RELAY_PRIV_H
+
+/*
+ * Inside of a relay: its state, the versions of its binding (relay_version.c)
+ * and the records under way (relay_flight.c).
+ */
+
+#include "relay/relay.h"
+
+/** Unacknowledged records of a partition; then it is paused. */
+#define RELAY_IN_FLIGHT_MAX 10000u
+/** Between two commits. */
+#define RELAY_COMMIT_MS 500
+/** Versions of one incarnation whose events may still be unread. */
+#define RELAY_VERSIONS_MAX 64
+
+/** One record read and not yet acknowledged as a whole. */
+struct relay_flight {
+    int64_t offset;
+    bool is_acked;
+};
+
+/** A partition of the foreign topic that we own. */
+struct relay_partition {
+    struct relay_partition *next;
+    int32_t id;
+    bool is_started;
+    bool is_paused;
+    bool is_restart;     /**< read again from the first unacknowledged record */
+    int64_t next_offset; /**< behind the last record read */
+    int64_t committed_offset;     /**< as last committed */
+    struct relay_flight *flights; /**< a ring, oldest first */
+    size_t n_flights;
+    size_t first_flight;
+};
+
+/** A compiled version of the binding. */
+struct relay_loaded {
+    struct binding *binding;
+    int32_t version;
+    int64_t *starts;
+    size_t n_starts;
+};
+
+/** The state of a relay. */
+struct relay {
+    struct relay_options options;
+    struct bus bus;
+    struct relay_stats stats;
+    struct relay_partition *partitions;
+    struct relay_loaded versions[RELAY_VERSIONS_MAX]; /**< newest first */
+    size_t n_versions;
+    int32_t incarnation;
+    bool is_quarantined;
+    bool is_producer_down;
+    odk_dur_ms commit_at; /**< monotonic; 0: nothing to commit */
+    odk_dur_ms retry_at;
+    odk_dur_ms pause_ms; /**< the last one, 0 after a success */
+    odk_dur_ms say_at;   /**< when a failing poll is logged again */
+    struct odk_arena arena;
+    struct odk_buf value;
+    char *name;
+    char *topic;
+};
+
+/** The monotonic time. */
+odk_dur_ms relay_now(const struct relay *relay);
+
+/** Stops the binding until an operator resets it; a failure is logged. */
+void relay_quarantine(struct relay *relay, const char *reason);
+
+/** NULL: not ours. */
+struct relay_partition *relay_partition_find(const struct relay *relay,
+                                             int32_t id);
+
+/** Looks whether a newer version was published; called under every poll that
+ * brought records. */
+int relay_versions_refresh(struct relay *relay,
+                           struct odk_err *err) ODK_MUST_USE;
+
+/** The version that an offset belongs to; NULL: below the oldest one, not the
+ * binding's business. */
+int relay_version_of(struct relay *relay, int32_t partition, int64_t offset,
+                     const struct relay_loaded **out,
+                     struct odk_err *err) ODK_MUST_USE;
+
+/** Where the binding's first version of this incarnation begins. */
+int relay_first_start(struct relay *relay, int32_t partition, int64_t *out,
+                      struct odk_err *err) ODK_MUST_USE;
+
+/** Frees the versions that are loaded. */
+void relay_versions_release(struct relay *relay);
+
+/** A record that was read and is to be acknowledged; there must be room. */
+struct relay_flight *relay_flight_add(struct relay_partition *partition,
+                                      int64_t offset);
+
+/** Forgets what was acknowledged without a gap. */
+void relay_flights_land(struct relay_partition *partition);
+
+/** What may be committed: the first offset not yet acknowledged. */
+int64_t relay_landed_offset(const struct relay_partition *partition);
+
+/** What an ack names a record by. */
+uint64_t relay_flight_number(const struct bus_message *message);
+
+/** Notes the fate of a record. */
+void relay_take_ack(struct relay *relay, const struct bus_ack *ack);
+
+/** Commits what was acknowledged. */
+void relay_commit(struct relay *relay);
+
+/** Waits, bounded, for acknowledgements and commits. */
+void relay_drain(struct relay *relay);
+
+#endif
