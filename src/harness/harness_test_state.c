@@ -301,6 +301,7 @@ run_state(const struct test_state_request *request,
     (void)json_to_i64(
         json_get(request->configuration, "mapIterationFailureCount"),
         &probe.n_failed);
+    probe.n_failed = probe.n_failed > 0 ? probe.n_failed : 0;
     json_set(run.inspection, ODK_STR("input"), shown(&run, request->input));
     json_set(run.inspection, ODK_STR("variables"),
              request->variables ? json_share_members(request->variables)

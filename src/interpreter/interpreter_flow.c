@@ -196,6 +196,19 @@ put_item(json_t *item, json_t *items, int64_t index)
     }
 }
 
+json_t *
+interpreter_item(json_t *items, int64_t index)
+{
+    json_t *map = json_object();
+    json_t *item = json_object();
+
+    json_set(item, ODK_STR("Index"), json_integer(index));
+    put_item(item, items, index);
+    json_set(item, ODK_STR("Source"), json_string("STATE_DATA"));
+    json_set(map, ODK_STR("Item"), item);
+    return map;
+}
+
 /* The innermost iteration that a line is part of. */
 static json_t *
 context_map(const struct interpreter *in, int32_t frame)
@@ -207,13 +220,8 @@ context_map(const struct interpreter *in, int32_t frame)
         if (!state || state->type != ASL_MAP) {
             continue;
         }
-        json_t *map = json_object();
-        json_t *item = json_object();
-        json_set(item, ODK_STR("Index"), json_integer(line->index));
-        put_item(item, interpreter_line(in, line->parent)->items, line->index);
-        json_set(item, ODK_STR("Source"), json_string("STATE_DATA"));
-        json_set(map, ODK_STR("Item"), item);
-        return map;
+        return interpreter_item(interpreter_line(in, line->parent)->items,
+                                line->index);
     }
     return NULL;
 }

@@ -243,6 +243,37 @@ is_tolerated(const struct interpreter_line *line, int64_t failed)
                (double)line->tolerated_percent * (double)line->length;
 }
 
+/* What ItemSelector makes of every item, for the probe. */
+static void
+note_selected(struct interpreter_work *work, json_t *items)
+{
+    const struct asl_state *state = work->state;
+    const struct asl_value *selector =
+        state->item_selector ? state->item_selector : state->arguments;
+
+    if (!selector || !engine_probe_of(work->engine)) {
+        return;
+    }
+    json_t *selected = json_array();
+    json_t *context =
+        work->context
+            ? work->context
+            : interpreter_context(work->in, work->engine, work->frame);
+    for (int64_t i = 0; i < items_length(items) && !work->is_failed; i++) {
+        work->context = json_share_members(context);
+        json_set(work->context, ODK_STR("Map"), interpreter_item(items, i));
+        json_t *input =
+            interpreter_eval(work, selector, work->effective, "ItemSelector");
+        if (input) {
+            json_append(selected, input);
+        }
+        json_decref(work->context);
+    }
+    work->context = context;
+    interpreter_note(work->engine, "afterItemSelector", selected);
+    json_decref(selected);
+}
+
 /* The probe may say that iterations have failed, and the rest has a result. */
 static bool
 stand_in(struct interpreter_work *work)
@@ -283,6 +314,9 @@ interpreter_do_map(struct interpreter_work *work)
     interpreter_note(work->engine, "afterItemsPath", items.value);
     if (!work->is_failed) {
         map_limits(work, &items);
+    }
+    if (!work->is_failed) {
+        note_selected(work, items.value);
     }
     if (work->is_failed) {
         json_decref(items.value);

@@ -170,6 +170,8 @@ json_t *interpreter_arguments(struct interpreter_work *work);
 /** The context object of a line; a new reference. */
 json_t *interpreter_context(const struct interpreter *in, struct engine *engine,
                             int32_t frame);
+/** The context object's member Map for an iteration; a new reference. */
+json_t *interpreter_item(json_t *items, int64_t index);
 /** A variable as a line sees it, borrowed. */
 json_t *interpreter_variable(const struct interpreter *in, int32_t frame,
                              struct odk_str name);

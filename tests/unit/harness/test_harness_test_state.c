@@ -173,6 +173,39 @@ a_map_fails_beyond_its_tolerance(void **state)
         "'cause':'The specified tolerated failure threshold was exceeded'}");
 }
 
+static void
+a_map_over_its_input_shows_its_items(void **state)
+{
+    (void)state;
+    json_t *answer =
+        ask("{'definition': {'Type': 'Map', 'End': true, 'ItemSelector': {"
+            "'v.$': '$$.Map.Item.Value'}, 'ItemProcessor': {'StartAt': 'I', "
+            "'States': {'I': {'Type': 'Pass', 'End': true}}}}, 'input': [4], "
+            "'mock': {'result': '[3]'}, 'inspectionLevel': 'DEBUG'}");
+    assert_string_equal(
+        json_string_value(
+            json_get(json_get(answer, "inspectionData"), "afterItemSelector")),
+        "[{\"v\":4}]");
+    json_decref(answer);
+}
+
+static void
+a_map_shows_its_items(void **state)
+{
+    (void)state;
+    assert_answer(
+        "{'definition': {'Type': 'Map', 'ItemsPath': '$.v', 'End': true, "
+        "'MaxConcurrency': 2, 'ItemSelector': {'i.$': '$$.Map.Item.Index', "
+        "'w.$': '$.w'}, 'ItemProcessor': {'StartAt': 'I', 'States': {'I': "
+        "{'Type': 'Pass', 'End': true}}}}, 'input': {'v': [7, 8], 'w': 1}, "
+        "'mock': {'result': '[3]'}, 'inspectionLevel': 'TRACE'}",
+        "{'status':'SUCCEEDED','output':'[3]','inspectionData':{'input':{'v':"
+        "[7,8],'w':1},'afterInputPath':{'v':[7,8],'w':1},'afterItemsPath':"
+        "'[7,8]','maxConcurrency':2,'afterItemSelector':'[{\\'i\\':0,\\'w\\'"
+        ":1},{\\'i\\':1,\\'w\\':1}]','afterResultSelector':'[3]',"
+        "'afterResultPath':'[3]'}}");
+}
+
 #define START(result, mode)                                                    \
     "{'definition': {'Type': 'Task', 'Resource': "                             \
     "'arn:aws:states:::aws-sdk:sfn:startExecution', 'End': true}, "            \
@@ -242,6 +275,8 @@ main(void)
         cmocka_unit_test(variables_are_seen_and_assigned),
         cmocka_unit_test(a_state_of_a_machine_is_found_in_any_scope),
         cmocka_unit_test(a_map_fails_beyond_its_tolerance),
+        cmocka_unit_test(a_map_shows_its_items),
+        cmocka_unit_test(a_map_over_its_input_shows_its_items),
         cmocka_unit_test(a_result_must_have_the_shape_of_its_service),
         cmocka_unit_test(what_a_test_cannot_do_is_refused),
         cmocka_unit_test(a_state_that_undoes_and_waits_is_tested_too),
