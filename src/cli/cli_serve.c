@@ -418,7 +418,8 @@ chores(struct server *server)
 
     check_ready(server);
     watch(server, now);
-    if (now >= server->bindings_at) {
+    if (now >= server->bindings_at ||
+        serve_relays_is_one_ended(&server->relays)) {
         serve_relays_check(&server->relays, server->query);
         server->bindings_at =
             now + config_i64(server->serve.config, CONFIG_SERVE_BINDINGS);

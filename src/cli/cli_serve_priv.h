@@ -128,6 +128,8 @@ struct serve_relays {
 /** Reads the bindings and starts and restarts relays. Errors are logged. */
 void serve_relays_check(struct serve_relays *relays,
                         struct store_pg_query *query);
+/** A relay has ended by itself: check again, which starts its successor. */
+bool serve_relays_is_one_ended(const struct serve_relays *relays);
 /** Makes all of them stop, without waiting. */
 void serve_relays_stop(struct serve_relays *relays);
 bool serve_relays_are_ended(const struct serve_relays *relays);

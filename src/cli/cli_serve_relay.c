@@ -180,7 +180,7 @@ run(struct serve_relay *self, struct bus bus)
     atomic_store(&self->state, SERVE_READY);
     serve_log(self->serve, ODK_LOG_INFO, "relay.started",
               "binding %s reads topic %s", self->name, self->topic);
-    while (!is_stopping(self)) {
+    while (!is_stopping(self) && !relay_is_superseded(self->relay)) {
         (void)relay_tick(self->relay, RELAY_WAIT_MS);
     }
     struct relay *relay = self->relay;
@@ -260,7 +260,7 @@ stop(struct serve_relay *self)
 }
 
 /* A reset binding lives on under another incarnation: its relay ends, and the
- * next check starts a new one. */
+ * check that follows at once starts a new one. */
 static bool
 is_running(struct serve_relays *relays, const struct store_pg_binding *binding,
            struct odk_str topic)
@@ -329,6 +329,17 @@ serve_relays_check(struct serve_relays *relays, struct store_pg_query *query)
         }
     }
     odk_arena_release(&arena);
+}
+
+bool
+serve_relays_is_one_ended(const struct serve_relays *relays)
+{
+    bool is_ended = false;
+
+    for (size_t i = 0; i < relays->n; i++) {
+        is_ended |= atomic_load(&relays->list[i]->state) == SERVE_ENDED;
+    }
+    return is_ended;
 }
 
 void

@@ -65,6 +65,19 @@ relay_stats(const struct relay *relay)
     return &relay->stats;
 }
 
+bool
+relay_is_superseded(const struct relay *relay)
+{
+    return relay->is_superseded;
+}
+
+/* Reads nothing: another incarnation has taken over. */
+static bool
+is_idle(const struct relay *relay)
+{
+    return relay->is_superseded || relay->is_quarantined;
+}
+
 void
 relay_wake(struct relay *relay)
 {
@@ -206,13 +219,13 @@ begin_partitions(struct relay *relay)
          partition = partition->next) {
         is_needed |= !partition->is_started;
     }
-    if (!is_needed || relay_now(relay) < relay->retry_at) {
+    if (!is_needed || relay->is_superseded ||
+        relay_now(relay) < relay->retry_at) {
         return;
     }
     int rc = relay_versions_refresh(relay, &err);
     for (struct relay_partition *partition = relay->partitions;
-         rc == 0 && partition && !relay->is_quarantined;
-         partition = partition->next) {
+         rc == 0 && partition && !is_idle(relay); partition = partition->next) {
         if (!partition->is_started) {
             rc = partition_begin(relay, partition, &err);
         }
@@ -312,7 +325,8 @@ flow_control(struct relay *relay)
 {
     for (struct relay_partition *partition = relay->partitions; partition;
          partition = partition->next) {
-        bool is_full = partition->n_flights > RELAY_IN_FLIGHT_MAX / 2;
+        bool is_full = partition->n_flights > RELAY_IN_FLIGHT_MAX / 2 ||
+                       relay->is_superseded;
         if (partition->is_started && is_full != partition->is_paused &&
             bus_pause(&relay->bus, (struct bus_place){0, partition->id},
                       is_full, NULL) == 0) {
@@ -469,7 +483,8 @@ take_messages(struct relay *relay, const struct bus_batch *polled)
 {
     struct odk_err err = {0};
     bool is_resting = relay_now(relay) < relay->retry_at;
-    bool is_asking = polled->n_messages > 0 && !is_resting;
+    bool is_asking =
+        polled->n_messages > 0 && !is_resting && !relay->is_superseded;
     int rc = is_asking ? relay_versions_refresh(relay, &err) : 0;
 
     for (size_t i = 0; i < polled->n_messages; i++) {
@@ -480,7 +495,7 @@ take_messages(struct relay *relay, const struct bus_batch *polled)
             message->offset < partition->next_offset) {
             continue;
         }
-        if (rc == 0 && !is_resting && !relay->is_quarantined &&
+        if (rc == 0 && !is_resting && !is_idle(relay) &&
             partition->n_flights < RELAY_IN_FLIGHT_MAX) {
             rc = take_message(relay, partition, message, &err);
         } else {
@@ -511,7 +526,7 @@ relay_tick(struct relay *relay, odk_dur_ms wait_max)
 
     odk_arena_reset(&relay->arena);
     begin_partitions(relay);
-    if (now >= relay->retry_at) {
+    if (now >= relay->retry_at && !relay->is_superseded) {
         producer_mend(relay);
         do_restarts(relay);
     }

@@ -74,6 +74,10 @@ struct relay *relay_new(const struct relay_options *options);
  * false: nothing was done. */
 bool relay_tick(struct relay *relay, odk_dur_ms wait_max);
 
+/** The binding was reset since the relay began: it reads, sends and commits
+ * nothing more. Close it and open another. */
+bool relay_is_superseded(const struct relay *relay);
+
 /** Makes a waiting tick return; the one call allowed from another thread. */
 void relay_wake(struct relay *relay);
 

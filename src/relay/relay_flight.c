@@ -89,6 +89,9 @@ relay_commit(struct relay *relay)
                        relay->incarnation);
 
     relay->commit_at = 0;
+    if (relay->is_superseded) {
+        return; /* the group's offsets are the next incarnation's */
+    }
     for (struct relay_partition *partition = relay->partitions; partition;
          partition = partition->next) {
         struct odk_err err = {0};
@@ -128,8 +131,8 @@ relay_drain(struct relay *relay)
 {
     int n_idle = 0;
 
-    while (!is_drained(relay) && n_idle < DRAIN_POLLS &&
-           !relay->is_producer_down) {
+    while (!relay->is_superseded && !relay->is_producer_down &&
+           !is_drained(relay) && n_idle < DRAIN_POLLS) {
         struct bus_batch polled = {0};
         if (bus_poll(&relay->bus, DRAIN_POLL_MS, &polled, NULL) != 0) {
             break;

@@ -51,7 +51,8 @@ struct relay {
     struct relay_partition *partitions;
     struct relay_loaded versions[RELAY_VERSIONS_MAX]; /**< newest first */
     size_t n_versions;
-    int32_t incarnation;
+    int32_t incarnation; /**< the one it began with; 0: not known yet */
+    bool is_superseded;  /**< there is another one */
     bool is_quarantined;
     bool is_producer_down;
     odk_dur_ms commit_at; /**< monotonic; 0: nothing to commit */
@@ -74,8 +75,8 @@ void relay_quarantine(struct relay *relay, const char *reason);
 struct relay_partition *relay_partition_find(const struct relay *relay,
                                              int32_t id);
 
-/** Looks whether a newer version was published; called under every poll that
- * brought records. */
+/** Looks whether a newer version was published or the binding was reset
+ * (is_superseded); called under every poll that brought records. */
 int relay_versions_refresh(struct relay *relay,
                            struct odk_err *err) ODK_MUST_USE;
 

@@ -68,11 +68,16 @@ relay_versions_refresh(struct relay *relay, struct odk_err *err)
     if (rc != 0) {
         return rc;
     }
-    relay->is_quarantined = newest.is_quarantined;
-    if (relay->n_versions > 0 && newest.incarnation != relay->incarnation) {
-        relay_versions_release(
-            relay); /* a reset: another life, another source */
+    if (relay->incarnation != 0 && newest.incarnation != relay->incarnation) {
+        /* A reset: another life, another source, another beginning. */
+        relay->is_superseded = true;
+        odk_log(&relay->options.logger, ODK_LOG_INFO, "binding.superseded",
+                "binding %s, topic %s: incarnation %d ends, %d begins",
+                relay->name, relay->topic, relay->incarnation,
+                newest.incarnation);
+        return 0;
     }
+    relay->is_quarantined = newest.is_quarantined;
     relay->incarnation = newest.incarnation;
     int32_t known =
         relay->n_versions ? relay->versions[0].version : newest.version - 1;

@@ -26,8 +26,10 @@ struct fixture {
     const char *rules[3]; /**< version 1, 2, … */
     int64_t starts[3][2];
     int32_t newest;
-    int32_t incarnation;
+    int32_t incarnation; /**< of the newest version */
+    int32_t first;       /**< version of it; those before are of another */
     bool is_quarantined;
+    int n_reads; /**< of the registry */
     size_t input_bytes_max;
     struct odk_arena arena;
 };
@@ -39,25 +41,27 @@ monotonic(void *ctx)
 }
 
 static int
-registry_read(void *ctx, struct odk_str name, struct odk_str topic,
-              int32_t version, struct odk_arena *arena,
-              struct relay_version *out, struct odk_err *err)
+registry_read( // NOLINT(readability-function-size): the port's signature
+    void *ctx, struct odk_str name, struct odk_str topic, int32_t version,
+    struct odk_arena *arena, struct relay_version *out, struct odk_err *err)
 {
     struct fixture *f = ctx;
 
     (void)name;
     (void)topic;
     (void)arena;
+    f->n_reads++;
     if (version > f->newest) {
         return odk_err_set(err, ODK_ENOTFOUND, "no version %d", version);
     }
     version = version ? version : f->newest;
-    *out = (struct relay_version){.version = version,
-                                  .incarnation = f->incarnation,
-                                  .rules = odk_str(f->rules[version - 1]),
-                                  .is_quarantined = f->is_quarantined,
-                                  .starts = f->starts[version - 1],
-                                  .n_starts = 2};
+    *out = (struct relay_version){
+        .version = version,
+        .incarnation = version < f->first ? f->incarnation - 1 : f->incarnation,
+        .rules = odk_str(f->rules[version - 1]),
+        .is_quarantined = f->is_quarantined,
+        .starts = f->starts[version - 1],
+        .n_starts = 2};
     return 0;
 }
 
@@ -113,6 +117,7 @@ setup(void **state)
     f->rules[1] = "{\"name\":\"orders\",\"rules\":[{\"topic\":\"shop.orders\","
                   "\"workflow_id\":\"$.id\","
                   "\"action\":\"start\",\"definition\":\"order-two\"}]}";
+    f->rules[2] = f->rules[0];
     f->broker = bus_mem_broker_new();
     f->codec = codec_new(NULL);
     odk_arena_init(&f->arena, 0);
@@ -408,6 +413,65 @@ ten_thousand_events_pass_with_bounded_flights(void **state)
     assert_int_equal(commands(f, 0, NULL), 25000);
 }
 
+/* The binding is reset: its events count again from the start. */
+static void
+reset_binding(struct fixture *f)
+{
+    f->newest++;
+    f->first = f->newest;
+    f->incarnation++;
+    f->is_quarantined = false;
+}
+
+static void
+a_reset_ends_the_relay_and_the_next_one_begins_at_the_start(void **state)
+{
+    struct fixture *f = *state;
+    struct codec_record record;
+    size_t again = 0;
+
+    open_relay(f);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    publish(f, 0, "{\"id\":\"o-2\"}");
+    settle(f);
+    assert_false(relay_is_superseded(f->relay));
+    reset_binding(f);
+    publish(f, 0, "{\"id\":\"o-3\"}");
+    settle(f);
+    assert_true(relay_is_superseded(f->relay));
+    assert_int_equal(commands(f, 0, NULL), 2);
+    relay_close(f->relay);
+    open_relay(f);
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 5);
+    for (size_t i = 0; i < 5; i++) {
+        (void)commands(f, i, &record);
+        again += odk_str_is(record.start_workflow.source.name,
+                            "binding/orders/2/shop.orders/0");
+    }
+    assert_int_equal(again, 3);
+}
+
+static void
+a_relay_that_a_reset_ended_commits_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    open_relay(f);
+    bus_mem_hold_acks(&f->bus, true);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    reset_binding(f);
+    publish(f, 0, "{\"id\":\"o-2\"}");
+    settle(f);
+    bus_mem_hold_acks(&f->bus, false);
+    settle(f);
+    relay_close(f->relay);
+    open_relay(f);
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 3);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -424,6 +488,8 @@ main(void)
         TEST(what_was_acknowledged_is_not_forwarded_again),
         TEST(a_new_producer_forwards_what_was_not_acknowledged),
         TEST(a_topic_that_was_made_anew_quarantines_the_binding),
+        TEST(a_reset_ends_the_relay_and_the_next_one_begins_at_the_start),
+        TEST(a_relay_that_a_reset_ended_commits_nothing),
         TEST(ten_thousand_events_pass_with_bounded_flights),
     };
 
