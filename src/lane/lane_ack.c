@@ -15,6 +15,9 @@
  */
 
 #define ACK_BITS_MIN 4096u
+/* Far more than the backlog: what is so far ahead lies beyond the gap of a
+ * fail-over, and is sent again when the gap is passed. */
+#define ACK_SPAN_MAX (UINT64_C(1) << 26)
 /* Rows of the outbox read at a time when publishing again. */
 #define REPUBLISH_BYTES (4u << 20)
 /* A producer that takes nothing for so long is replaced. */
@@ -93,8 +96,9 @@ lane_ack_void(struct lane_shard *shard, uint64_t after, uint64_t seq)
 void
 lane_ack_mark(struct lane_shard *shard, uint64_t seq)
 {
-    if (seq <= shard->acked || seq > shard->row.outbox_seq) {
-        return; /* of an ownership before this one */
+    if (seq <= shard->acked || seq > shard->row.outbox_seq ||
+        seq - shard->acked >= ACK_SPAN_MAX) {
+        return; /* of an ownership before this one, or a marker */
     }
     ring_grow(shard, seq);
     bit_put(shard, seq, true);

@@ -440,6 +440,7 @@ committed_shard(struct lane *lane, struct lane_shard *shard)
     shard->clock_read_at = lane_monotonic(lane);
     shard->published_written = shard->acked;
     shard->pause_ms = 0;
+    shard->is_refused = false;
     for (size_t i = 0; i < ODK_ARRAY_LEN(shard->poisons); i++) {
         shard->poisons[i].is_set = false;
     }
@@ -507,6 +508,22 @@ publish(struct lane *lane)
     }
 }
 
+/* While a shard looks for the input that is refused, what others commit must
+ * not make its batch large again. */
+static void
+slice_grow(struct lane *lane)
+{
+    for (const struct lane_shard *shard = lane->shards; shard;
+         shard = shard->next) {
+        if (shard->is_refused && shard->state != LANE_SHARD_QUARANTINED) {
+            return;
+        }
+    }
+    lane->slice_max = lane->slice_max * 2 < lane->options.batch_max
+                          ? lane->slice_max * 2
+                          : lane->options.batch_max;
+}
+
 static void
 committed(struct lane *lane)
 {
@@ -521,9 +538,7 @@ committed(struct lane *lane)
         publish(lane);
     }
     committed_executions(lane);
-    lane->slice_max = lane->slice_max * 2 < lane->options.batch_max
-                          ? lane->slice_max * 2
-                          : lane->options.batch_max;
+    slice_grow(lane);
     lane_batch_clear(&lane->batch);
 }
 
@@ -553,6 +568,7 @@ refused_alone(struct lane *lane, const struct lane_input *input,
         lane_shard_quarantine(lane, input->shard, err->message);
     }
     poison_set(input, err);
+    input->shard->is_refused = true;
     lane->slice_max =
         1; /* its refusal commits alone, whatever comes behind it */
     drop_batch_shards(lane, 0);
@@ -576,6 +592,9 @@ run_failed(struct lane *lane, struct lane_input *inputs, size_t n,
         refused_alone(lane, inputs, err);
     } else if (is_refused) {
         lane->slice_max = n / 2;
+        for (size_t i = 0; i < n; i++) {
+            inputs[i].shard->is_refused = true;
+        }
         drop_batch_shards(lane, 0);
     } else if (err->code == ODK_EFENCED) {
         lane->stats.fenced++;

@@ -120,6 +120,7 @@ struct lane_shard {
     struct lane_source *changed_sources;
     struct lane_timers timers;
 
+    bool is_refused; /**< its last batch was, and is to be halved */
     /** One for each place and one for timers, whose inputs take turns; survive
      * a drop. */
     struct lane_poison poisons[LANE_N_PLACES + 1];

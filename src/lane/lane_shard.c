@@ -489,6 +489,9 @@ acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     rc = rc ? rc : start_places(lane, shard, err);
     if (rc == 0) {
         shard->state = LANE_SHARD_OWNED;
+        if (shard->acked > shard->published_written && lane->flush_at == 0) {
+            lane->flush_at = lane_monotonic(lane) + 1000;
+        }
         lane_log(lane, ODK_LOG_INFO, "shard.acquired",
                  "shard %d, epoch %lld, outputs up to %llu", shard->id,
                  (long long)shard->row.epoch,
