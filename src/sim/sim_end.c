@@ -12,6 +12,7 @@ are_shards_idle(const struct sim *sim)
     for (int32_t s = 0; s < sim->profile.partitions; s++) {
         struct store_shard row;
         if (!store_mem_shard(sim->db, s, &row) ||
+            row.published != row.outbox_seq ||
             row.next_command < sim->topics[0].offset[s] ||
             row.next_result < sim->topics[1].offset[s]) {
             return false;

@@ -197,6 +197,7 @@ run(const struct args *args)
     (void)fflush(stdout);
     pid_t child = fork();
     if (child == 0) {
+        (void)setvbuf(stdout, NULL, _IOLBF, 0);
         seeds_run(args, totals);
         (void)fflush(stdout);
         (void)fflush(stderr);
