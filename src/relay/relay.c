@@ -15,6 +15,8 @@
 /* After a failure: doubles as long as it lasts. */
 #define PAUSE_MS_MIN 200
 #define PAUSE_MS_MAX 2000
+/* After a partition could not be started. */
+#define BEGIN_AGAIN_MS 1000
 /* An outage is said so often. */
 #define SAY_MS 1000
 
@@ -71,7 +73,7 @@ relay_is_superseded(const struct relay *relay)
     return relay->is_superseded;
 }
 
-/* Reads nothing: another incarnation has taken over. */
+/* Reads nothing: another incarnation has taken over, or an operator has to. */
 static bool
 is_idle(const struct relay *relay)
 {
@@ -91,6 +93,7 @@ relay_quarantine(struct relay *relay, const char *reason)
     const struct relay_registry *registry = &relay->options.registry;
 
     relay->is_quarantined = true;
+    relay->retry_at = relay_now(relay) + RELAY_QUARANTINE_MS;
     odk_log(&relay->options.logger, ODK_LOG_ERROR, "binding.quarantined",
             "binding %s, topic %s: %s", relay->name, relay->topic, reason);
     if (registry->quarantine(registry->ctx, relay->options.name,
@@ -209,18 +212,25 @@ partition_begin(struct relay *relay, struct relay_partition *partition,
     return rc;
 }
 
+static bool
+is_one_unstarted(const struct relay *relay)
+{
+    bool is_one = false;
+
+    for (const struct relay_partition *partition = relay->partitions; partition;
+         partition = partition->next) {
+        is_one |= !partition->is_started;
+    }
+    return is_one;
+}
+
+/* Looks for the end of a quarantine and starts the partitions that are new. */
 static void
 begin_partitions(struct relay *relay)
 {
     struct odk_err err = {0};
-    bool is_needed = false;
 
-    for (struct relay_partition *partition = relay->partitions; partition;
-         partition = partition->next) {
-        is_needed |= !partition->is_started;
-    }
-    if (!is_needed || relay->is_superseded ||
-        relay_now(relay) < relay->retry_at) {
+    if (!relay->is_quarantined && !is_one_unstarted(relay)) {
         return;
     }
     int rc = relay_versions_refresh(relay, &err);
@@ -230,10 +240,8 @@ begin_partitions(struct relay *relay)
             rc = partition_begin(relay, partition, &err);
         }
     }
-    if (rc != 0 || relay->is_quarantined) {
-        relay->retry_at = relay_now(relay) + (rc != 0 ? 1000 : 10000);
-    }
     if (rc != 0) {
+        relay->retry_at = relay_now(relay) + BEGIN_AGAIN_MS;
         odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.start_failed",
                 "binding %s: %s", relay->name, err.message);
     }
@@ -302,7 +310,6 @@ do_restarts(struct relay *relay)
     for (struct relay_partition *partition = relay->partitions; partition;
          partition = partition->next) {
         struct odk_err err = {0};
-        relay_flights_land(partition);
         if (!partition->is_restart || !partition->is_started) {
             continue;
         }
@@ -326,7 +333,7 @@ flow_control(struct relay *relay)
     for (struct relay_partition *partition = relay->partitions; partition;
          partition = partition->next) {
         bool is_full = partition->n_flights > RELAY_IN_FLIGHT_MAX / 2 ||
-                       relay->is_superseded;
+                       partition->is_restart || is_idle(relay);
         if (partition->is_started && is_full != partition->is_paused &&
             bus_pause(&relay->bus, (struct bus_place){0, partition->id},
                       is_full, NULL) == 0) {
@@ -483,8 +490,7 @@ take_messages(struct relay *relay, const struct bus_batch *polled)
 {
     struct odk_err err = {0};
     bool is_resting = relay_now(relay) < relay->retry_at;
-    bool is_asking =
-        polled->n_messages > 0 && !is_resting && !relay->is_superseded;
+    bool is_asking = polled->n_messages > 0 && !is_resting && !is_idle(relay);
     int rc = is_asking ? relay_versions_refresh(relay, &err) : 0;
 
     for (size_t i = 0; i < polled->n_messages; i++) {
@@ -525,8 +531,10 @@ relay_tick(struct relay *relay, odk_dur_ms wait_max)
     odk_dur_ms now = relay_now(relay);
 
     odk_arena_reset(&relay->arena);
-    begin_partitions(relay);
     if (now >= relay->retry_at && !relay->is_superseded) {
+        begin_partitions(relay);
+    }
+    if (now >= relay->retry_at && !is_idle(relay)) {
         producer_mend(relay);
         do_restarts(relay);
     }
@@ -559,6 +567,7 @@ relay_tick(struct relay *relay, odk_dur_ms wait_max)
         relay_take_ack(relay, &polled.acks[i]);
     }
     relay->is_producer_down |= polled.is_producer_fatal;
+    (void)relay_is_drained(relay);
     take_messages(relay, &polled);
     take_assignments(relay, &polled);
     return is_busy;

@@ -18,8 +18,8 @@ relay_flight_add(struct relay_partition *partition, int64_t offset)
     return flight;
 }
 
-void
-relay_flights_land(struct relay_partition *partition)
+static void
+flights_land(struct relay_partition *partition)
 {
     while (partition->n_flights > 0 &&
            partition->flights[partition->first_flight].is_acked) {
@@ -112,14 +112,14 @@ relay_commit(struct relay *relay)
     }
 }
 
-static bool
-is_drained(struct relay *relay)
+bool
+relay_is_drained(struct relay *relay)
 {
     bool is_empty = true;
 
     for (struct relay_partition *partition = relay->partitions; partition;
          partition = partition->next) {
-        relay_flights_land(partition);
+        flights_land(partition);
         is_empty &= partition->n_flights == 0;
     }
     return is_empty;
@@ -132,7 +132,7 @@ relay_drain(struct relay *relay)
     int n_idle = 0;
 
     while (!relay->is_superseded && !relay->is_producer_down &&
-           !is_drained(relay) && n_idle < DRAIN_POLLS) {
+           !relay_is_drained(relay) && n_idle < DRAIN_POLLS) {
         struct bus_batch polled = {0};
         if (bus_poll(&relay->bus, DRAIN_POLL_MS, &polled, NULL) != 0) {
             break;

@@ -10,6 +10,8 @@
 
 /** Unacknowledged records of a partition; then it is paused. */
 #define RELAY_IN_FLIGHT_MAX 10000u
+/** A quarantined binding is looked at again so often. */
+#define RELAY_QUARANTINE_MS 10000
 /** Between two commits. */
 #define RELAY_COMMIT_MS 500
 /** Versions of one incarnation whose events may still be unread. */
@@ -97,8 +99,8 @@ void relay_versions_release(struct relay *relay);
 struct relay_flight *relay_flight_add(struct relay_partition *partition,
                                       int64_t offset);
 
-/** Forgets what was acknowledged without a gap. */
-void relay_flights_land(struct relay_partition *partition);
+/** Forgets what was acknowledged without a gap; true: nothing is left. */
+bool relay_is_drained(struct relay *relay);
 
 /** What may be committed: the first offset not yet acknowledged. */
 int64_t relay_landed_offset(const struct relay_partition *partition);

@@ -78,6 +78,9 @@ relay_versions_refresh(struct relay *relay, struct odk_err *err)
         return 0;
     }
     relay->is_quarantined = newest.is_quarantined;
+    if (relay->is_quarantined) {
+        relay->retry_at = relay_now(relay) + RELAY_QUARANTINE_MS;
+    }
     relay->incarnation = newest.incarnation;
     int32_t known =
         relay->n_versions ? relay->versions[0].version : newest.version - 1;

@@ -51,6 +51,9 @@ registry_read( // NOLINT(readability-function-size): the port's signature
     (void)topic;
     (void)arena;
     f->n_reads++;
+    if (f->newest == 0) {
+        return odk_err_set(err, ODK_ECONN, "no database");
+    }
     if (version > f->newest) {
         return odk_err_set(err, ODK_ENOTFOUND, "no version %d", version);
     }
@@ -472,6 +475,49 @@ a_relay_that_a_reset_ended_commits_nothing(void **state)
     assert_int_equal(commands(f, 0, NULL), 3);
 }
 
+static void
+a_quarantined_relay_rests_until_the_binding_is_reset(void **state)
+{
+    struct fixture *f = *state;
+
+    open_relay(f);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    f->is_quarantined = true;
+    publish(f, 0, "{\"id\":\"o-2\"}");
+    settle(f);
+    f->n_reads = 0;
+    for (int i = 0; i < 100; i++) {
+        f->now += 300;
+        assert_false(relay_tick(f->relay, 0));
+    }
+    assert_in_range(f->n_reads, 2, 4);
+    assert_int_equal(commands(f, 0, NULL), 1);
+    reset_binding(f);
+    f->now += 10000;
+    settle(f);
+    assert_true(relay_is_superseded(f->relay));
+}
+
+static void
+a_relay_that_rests_does_not_read_on(void **state)
+{
+    struct fixture *f = *state;
+    int n_busy = 0;
+
+    open_relay(f);
+    settle(f);
+    f->newest = 0; /* the registry is lost */
+    for (int i = 0; i < 100; i++) {
+        publish(f, 0, "{\"id\":\"o-1\"}");
+        n_busy += relay_tick(f->relay, 0);
+    }
+    assert_in_range(n_busy, 1, 2);
+    f->newest = 1;
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 100);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -490,6 +536,8 @@ main(void)
         TEST(a_topic_that_was_made_anew_quarantines_the_binding),
         TEST(a_reset_ends_the_relay_and_the_next_one_begins_at_the_start),
         TEST(a_relay_that_a_reset_ended_commits_nothing),
+        TEST(a_quarantined_relay_rests_until_the_binding_is_reset),
+        TEST(a_relay_that_rests_does_not_read_on),
         TEST(ten_thousand_events_pass_with_bounded_flights),
     };
 
