@@ -47,6 +47,7 @@ struct args {
     bool is_traced;
     bool is_twice; /**< each seed again: the hashes must be equal */
     bool is_loud;
+    bool is_caught; /**< success is a seed that fails */
     enum sim_mutant mutant;
 };
 
@@ -222,7 +223,8 @@ run(const struct args *args)
                  (unsigned long long)totals->virtual_ms / 1000,
                  (double)totals->virtual_ms / 1000 / (took > 0 ? took : 1),
                  (unsigned long long)totals->quarantines);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+    int rc = WIFEXITED(status) ? WEXITSTATUS(status) : 2;
+    return args->is_caught ? rc == 0 : rc;
 }
 
 /* ---- arguments ---- */
@@ -313,6 +315,8 @@ args_read(struct args *args, int argc, char **argv)
             args->is_twice = true;
         } else if (strcmp(argv[i], "--loud") == 0) {
             args->is_loud = true;
+        } else if (strcmp(argv[i], "--caught") == 0) {
+            args->is_caught = true;
         } else if (i + 1 >= argc || !value_read(args, argv[i], argv[i + 1])) {
             return false;
         } else {
@@ -333,7 +337,7 @@ main(int argc, char **argv)
     static const char usage[] =
         "usage: sim_run [--seed N]… [--seeds A..B] [--file PATH]\n"
         "               [--budget SECONDS] [--mutant NAME]\n"
-        "               [--trace] [--twice] [--loud]\n";
+        "               [--trace] [--twice] [--loud] [--caught]\n";
     struct args *args = calloc(1, sizeof(*args));
     int rc = 2;
 
