@@ -26,6 +26,22 @@ relay_now(const struct relay *relay)
     return relay->options.monotonic(relay->options.clock_ctx);
 }
 
+void
+relay_rest(struct relay *relay, odk_dur_ms pause)
+{
+    odk_dur_ms until = relay_now(relay) + pause;
+
+    relay->retry_at = until > relay->retry_at ? until : relay->retry_at;
+}
+
+odk_dur_ms
+relay_pause_next(odk_dur_ms pause, odk_dur_ms max)
+{
+    odk_dur_ms next = pause > 0 ? pause * 2 : PAUSE_MS_MIN;
+
+    return next > max ? max : next;
+}
+
 static char *
 copy_text(struct odk_str s)
 {
@@ -93,7 +109,7 @@ relay_quarantine(struct relay *relay, const char *reason)
     const struct relay_registry *registry = &relay->options.registry;
 
     relay->is_quarantined = true;
-    relay->retry_at = relay_now(relay) + RELAY_QUARANTINE_MS;
+    relay_rest(relay, RELAY_QUARANTINE_MS);
     odk_log(&relay->options.logger, ODK_LOG_ERROR, "binding.quarantined",
             "binding %s, topic %s: %s", relay->name, relay->topic, reason);
     if (registry->quarantine(registry->ctx, relay->options.name,
@@ -136,7 +152,10 @@ partition_add(struct relay *relay, int32_t id)
         relay->partitions = partition;
     }
     partition->is_started = false;
+    partition->is_restart = false;
     partition->n_flights = 0;
+    partition->suspect_end = 0;
+    partition->refused_code = 0;
 }
 
 static void
@@ -241,7 +260,7 @@ begin_partitions(struct relay *relay)
         }
     }
     if (rc != 0) {
-        relay->retry_at = relay_now(relay) + BEGIN_AGAIN_MS;
+        relay_rest(relay, BEGIN_AGAIN_MS);
         odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.start_failed",
                 "binding %s: %s", relay->name, err.message);
     }
@@ -294,10 +313,12 @@ producer_mend(struct relay *relay)
     if (bus_producer_reset(&relay->bus, &err) != 0) {
         odk_log(&relay->options.logger, ODK_LOG_ERROR,
                 "binding.producer_failed", "%s", err.message);
-        relay->retry_at = relay_now(relay) + 1000;
+        relay_rest(relay, BEGIN_AGAIN_MS);
         return;
     }
     relay->is_producer_down = false;
+    relay->is_alone = false;
+    relay->n_unacked = 0;
     for (struct relay_partition *partition = relay->partitions; partition;
          partition = partition->next) {
         partition->is_restart = true;
@@ -307,6 +328,10 @@ producer_mend(struct relay *relay)
 static void
 do_restarts(struct relay *relay)
 {
+    if (relay->is_holding && relay->n_unacked > 0) {
+        return;
+    }
+    relay->is_holding = false;
     for (struct relay_partition *partition = relay->partitions; partition;
          partition = partition->next) {
         struct odk_err err = {0};
@@ -370,7 +395,8 @@ encode_command(struct relay *relay, const struct bus_message *message,
 }
 
 static int
-send_command(struct relay *relay, const struct bus_message *message,
+send_command(struct relay *relay, struct relay_partition *partition,
+             const struct bus_message *message,
              const struct binding_outcome *outcome, struct odk_err *err)
 {
     struct bus_record record = {
@@ -380,12 +406,15 @@ send_command(struct relay *relay, const struct bus_message *message,
         .partition = odk_partition(outcome->key, relay->options.partitions),
         .key = outcome->key,
         .value = odk_buf_str(&relay->value)};
-    relay->stats.commands++;
-    return bus_send(&relay->bus, &record, err);
+    int rc = relay_send(relay, partition, &record, err);
+
+    relay->stats.commands += rc == 0;
+    return rc;
 }
 
 static int
-send_deadletter(struct relay *relay, const struct bus_message *message,
+send_deadletter(struct relay *relay, struct relay_partition *partition,
+                const struct bus_message *message,
                 const struct binding_outcome *outcome, struct odk_err *err)
 {
     struct relay_letter letter = {
@@ -413,7 +442,22 @@ send_deadletter(struct relay *relay, const struct bus_message *message,
     odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.dead_letter",
             "%s/%d/%lld: %s: %s", relay->topic, message->partition,
             (long long)message->offset, outcome->code, outcome->text);
-    return bus_send(&relay->bus, &record, err);
+    rc = relay_send(relay, partition, &record, err);
+    if (relay_is_records_fault(rc)) {
+        relay_quarantine(relay, err->message);
+    }
+    return rc;
+}
+
+/* What the broker refused to take as a command. */
+static void
+refuse(struct binding_outcome *outcome, int code)
+{
+    outcome->verdict = BINDING_BAD;
+    outcome->code = odk_err_name(code);
+    (void)snprintf(outcome->text, sizeof(outcome->text),
+                   "%s refuses the command of this event: %s", COMMANDS_TOPIC,
+                   odk_err_text(code));
 }
 
 /* A command that the shards would not take is the event's fault. */
@@ -431,6 +475,30 @@ check_size(const struct relay *relay, struct binding_outcome *outcome)
                        "by reference",
                        bytes, relay->options.input_bytes_max);
     }
+}
+
+static int
+forward(struct relay *relay, struct relay_partition *partition,
+        const struct bus_message *message, struct binding_outcome *outcome,
+        struct odk_err *err)
+{
+    struct relay_flight *flight = relay_flight_add(partition, message->offset);
+    int rc = 0;
+
+    if (outcome->verdict == BINDING_SKIP) {
+        relay->stats.skipped++;
+        flight->is_acked = true;
+        return 0;
+    }
+    if (outcome->verdict == BINDING_COMMAND) {
+        rc = send_command(relay, partition, message, outcome, err);
+        if (!relay_is_records_fault(rc)) {
+            return rc;
+        }
+        refuse(outcome, rc);
+    }
+    flight->is_letter = true;
+    return send_deadletter(relay, partition, message, outcome, err);
 }
 
 static int
@@ -457,30 +525,23 @@ take_message(struct relay *relay, struct relay_partition *partition,
             return rc;
         }
         check_size(relay, &outcome);
+        if (partition->refused_code &&
+            message->offset == partition->refused_offset) {
+            refuse(&outcome, partition->refused_code);
+        }
     }
-    struct relay_flight *flight = relay_flight_add(partition, message->offset);
-    switch (outcome.verdict) {
-    case BINDING_SKIP:
-        relay->stats.skipped++;
-        flight->is_acked = true;
-        return 0;
-    case BINDING_COMMAND:
-        return send_command(relay, message, &outcome, err);
-    case BINDING_BAD:
-        return send_deadletter(relay, message, &outcome, err);
-    }
-    return 0;
+    return forward(relay, partition, message, &outcome, err);
 }
 
 /* Something that records need failed: they are read again after a pause. */
 static void
 rest(struct relay *relay, const struct odk_err *err)
 {
-    relay->is_producer_down |= err->code == ODK_EFATAL;
-    relay->pause_ms = relay->pause_ms * 2 > PAUSE_MS_MAX ? PAUSE_MS_MAX
-                      : relay->pause_ms > 0              ? relay->pause_ms * 2
-                                                         : PAUSE_MS_MIN;
-    relay->retry_at = relay_now(relay) + relay->pause_ms;
+    if (err->code == ODK_EFATAL) {
+        relay_producer_failed(relay);
+    }
+    relay->pause_ms = relay_pause_next(relay->pause_ms, PAUSE_MS_MAX);
+    relay_rest(relay, relay->pause_ms);
     odk_log(&relay->options.logger, ODK_LOG_WARN, "binding.paused",
             "binding %s: %s", relay->name, err->message);
 }
@@ -502,7 +563,8 @@ take_messages(struct relay *relay, const struct bus_batch *polled)
             continue;
         }
         if (rc == 0 && !is_resting && !is_idle(relay) &&
-            partition->n_flights < RELAY_IN_FLIGHT_MAX) {
+            partition->n_flights < RELAY_IN_FLIGHT_MAX &&
+            !relay_must_hold(relay, partition, message->offset)) {
             rc = take_message(relay, partition, message, &err);
         } else {
             partition->is_restart = true;
@@ -566,7 +628,9 @@ relay_tick(struct relay *relay, odk_dur_ms wait_max)
     for (size_t i = 0; i < polled.n_acks; i++) {
         relay_take_ack(relay, &polled.acks[i]);
     }
-    relay->is_producer_down |= polled.is_producer_fatal;
+    if (polled.is_producer_fatal) {
+        relay_producer_failed(relay);
+    }
     (void)relay_is_drained(relay);
     take_messages(relay, &polled);
     take_assignments(relay, &polled);

@@ -4,6 +4,8 @@
 
 #define DRAIN_POLLS   100
 #define DRAIN_POLL_MS 50
+/* Before a new producer: doubles as long as producers fail. */
+#define MEND_MS_MAX 10000
 
 struct relay_flight *
 relay_flight_add(struct relay_partition *partition, int64_t offset)
@@ -48,30 +50,19 @@ relay_flight_number(const struct bus_message *message)
            (uint64_t)message->offset;
 }
 
-void
-relay_take_ack(struct relay *relay, const struct bus_ack *ack)
+static struct relay_flight *
+flight_find(const struct relay_partition *partition, int64_t offset)
 {
-    struct relay_partition *partition =
-        relay_partition_find(relay, (int32_t)(ack->seq >> FLIGHT_OFFSET_BITS));
-    int64_t offset =
-        (int64_t)(ack->seq & ((UINT64_C(1) << FLIGHT_OFFSET_BITS) - 1));
     size_t low = 0;
     size_t high = partition ? partition->n_flights : 0;
 
-    if (ack->code != 0) {
-        odk_log(&relay->options.logger, ODK_LOG_ERROR, "binding.send_refused",
-                "binding %s: %s", relay->name, odk_err_text(ack->code));
-        relay->is_producer_down = true;
-        return;
-    }
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         struct relay_flight *flight =
             &partition->flights[(partition->first_flight + middle) %
                                 RELAY_IN_FLIGHT_MAX];
         if (flight->offset == offset) {
-            flight->is_acked = true;
-            return;
+            return flight;
         }
         if (flight->offset < offset) {
             low = middle + 1;
@@ -79,7 +70,128 @@ relay_take_ack(struct relay *relay, const struct bus_ack *ack)
             high = middle;
         }
     }
+    return NULL;
 }
+
+/* ---- refused records ---- */
+
+/*
+ * Kafka refuses whole batches: what it names is suspect, and is read again and
+ * sent one by one. What is refused alone becomes a dead letter, unless the
+ * reason is the topic's: that waits until the topic takes it.
+ */
+
+bool
+relay_is_records_fault(int code)
+{
+    return code == ODK_ETOOBIG || code == ODK_EREFUSED;
+}
+
+static bool
+is_suspect(const struct relay_partition *partition, int64_t offset)
+{
+    return offset >= partition->suspect_first &&
+           offset < partition->suspect_end;
+}
+
+static void
+suspect_add(struct relay_partition *partition, int64_t offset)
+{
+    if (partition->suspect_end <= relay_landed_offset(partition)) {
+        partition->suspect_first = offset; /* those of before are settled */
+        partition->suspect_end = offset + 1;
+    }
+    if (offset < partition->suspect_first) {
+        partition->suspect_first = offset;
+    }
+    if (offset >= partition->suspect_end) {
+        partition->suspect_end = offset + 1;
+    }
+}
+
+bool
+relay_must_hold(struct relay *relay, const struct relay_partition *partition,
+                int64_t offset)
+{
+    relay->is_holding |= relay->is_alone || (relay->n_unacked > 0 &&
+                                             is_suspect(partition, offset));
+    return relay->is_holding;
+}
+
+int
+relay_send(struct relay *relay, struct relay_partition *partition,
+           const struct bus_record *record, struct odk_err *err)
+{
+    int rc = bus_send(&relay->bus, record, err);
+
+    if (rc == 0) {
+        relay->n_unacked++;
+        relay->is_alone = is_suspect(partition, partition->next_offset - 1);
+    }
+    odk_assert(!relay->is_alone || relay->n_unacked == 1);
+    return rc;
+}
+
+void
+relay_producer_failed(struct relay *relay)
+{
+    if (!relay->is_producer_down) {
+        relay->is_producer_down = true;
+        relay->mend_ms = relay_pause_next(relay->mend_ms, MEND_MS_MAX);
+        relay_rest(relay, relay->mend_ms);
+    }
+}
+
+static void
+take_refusal(struct relay *relay, struct relay_partition *partition,
+             const struct relay_flight *flight, int code)
+{
+    if (!relay->is_producer_down) {
+        odk_log(&relay->options.logger, ODK_LOG_ERROR, "binding.send_refused",
+                "binding %s, topic %s/%d, offset %lld: %s", relay->name,
+                relay->topic, partition->id, (long long)flight->offset,
+                odk_err_text(code));
+    }
+    relay_producer_failed(relay);
+    if (!relay->is_alone) {
+        suspect_add(partition, flight->offset);
+    } else if (flight->is_letter) {
+        char reason[200];
+        (void)snprintf(reason, sizeof(reason),
+                       "the dead letter of %s/%d, offset %lld, is refused: %s",
+                       relay->topic, partition->id, (long long)flight->offset,
+                       odk_err_text(code));
+        relay_quarantine(relay, reason);
+    } else if (relay_is_records_fault(code)) {
+        partition->refused_offset = flight->offset;
+        partition->refused_code = code;
+    }
+}
+
+void
+relay_take_ack(struct relay *relay, const struct bus_ack *ack)
+{
+    struct relay_partition *partition =
+        relay_partition_find(relay, (int32_t)(ack->seq >> FLIGHT_OFFSET_BITS));
+    int64_t offset =
+        (int64_t)(ack->seq & ((UINT64_C(1) << FLIGHT_OFFSET_BITS) - 1));
+    struct relay_flight *flight = flight_find(partition, offset);
+
+    relay->n_unacked -= relay->n_unacked > 0;
+    if (ack->code != 0 && flight) {
+        take_refusal(relay, partition, flight, ack->code);
+    } else if (ack->code != 0) {
+        relay_producer_failed(relay);
+    } else if (flight) {
+        flight->is_acked = true;
+    }
+    if (relay->n_unacked == 0) {
+        relay->is_alone = false;
+        relay->mend_ms = relay->is_producer_down ? relay->mend_ms : 0;
+    }
+}
+
+/* ---- offsets ---- */
 
 void
 relay_commit(struct relay *relay)
@@ -139,6 +251,9 @@ relay_drain(struct relay *relay)
         }
         for (size_t i = 0; i < polled.n_acks; i++) {
             relay_take_ack(relay, &polled.acks[i]);
+        }
+        if (polled.is_producer_fatal) {
+            relay_producer_failed(relay);
         }
         n_idle += polled.n_acks == 0;
     }

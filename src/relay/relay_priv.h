@@ -21,6 +21,7 @@
 struct relay_flight {
     int64_t offset;
     bool is_acked;
+    bool is_letter; /**< sent as a dead letter */
 };
 
 /** A partition of the foreign topic that we own. */
@@ -35,6 +36,10 @@ struct relay_partition {
     struct relay_flight *flights; /**< a ring, oldest first */
     size_t n_flights;
     size_t first_flight;
+    int64_t suspect_first; /**< from here */
+    int64_t suspect_end;   /**< to before here each goes alone */
+    int64_t refused_offset;
+    int refused_code; /**< why this record alone was refused; 0: none was */
 };
 
 /** A compiled version of the binding. */
@@ -57,6 +62,10 @@ struct relay {
     bool is_superseded;  /**< there is another one */
     bool is_quarantined;
     bool is_producer_down;
+    bool is_alone;      /**< one suspect is under way and nothing else */
+    bool is_holding;    /**< nothing is read until nothing is under way */
+    size_t n_unacked;   /**< accepted by this producer, without an ack yet */
+    odk_dur_ms mend_ms; /**< before the last new producer; 0 after a success */
     odk_dur_ms commit_at; /**< monotonic; 0: nothing to commit */
     odk_dur_ms retry_at;
     odk_dur_ms pause_ms; /**< the last one, 0 after a success */
@@ -69,6 +78,12 @@ struct relay {
 
 /** The monotonic time. */
 odk_dur_ms relay_now(const struct relay *relay);
+
+/** Nothing is read or sent for so long. */
+void relay_rest(struct relay *relay, odk_dur_ms pause);
+
+/** The next pause after one that lasted pause (0: none yet). */
+odk_dur_ms relay_pause_next(odk_dur_ms pause, odk_dur_ms max);
 
 /** Stops the binding until an operator resets it; a failure is logged. */
 void relay_quarantine(struct relay *relay, const char *reason);
@@ -104,6 +119,22 @@ bool relay_is_drained(struct relay *relay);
 
 /** What may be committed: the first offset not yet acknowledged. */
 int64_t relay_landed_offset(const struct relay_partition *partition);
+
+/** Sends a record of the partition whose flight is the newest. */
+int relay_send(struct relay *relay, struct relay_partition *partition,
+               const struct bus_record *record,
+               struct odk_err *err) ODK_MUST_USE;
+
+/** Whether a record may not be sent yet, since it or what is under way is
+ * suspect: then all wait until nothing is under way. */
+bool relay_must_hold(struct relay *relay,
+                     const struct relay_partition *partition, int64_t offset);
+
+/** The producer has failed: after a pause there is to be a new one. */
+void relay_producer_failed(struct relay *relay);
+
+/** Whether the broker's reason lies in the record. */
+bool relay_is_records_fault(int code);
 
 /** What an ack names a record by. */
 uint64_t relay_flight_number(const struct bus_message *message);

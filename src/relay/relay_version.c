@@ -79,7 +79,7 @@ relay_versions_refresh(struct relay *relay, struct odk_err *err)
     }
     relay->is_quarantined = newest.is_quarantined;
     if (relay->is_quarantined) {
-        relay->retry_at = relay_now(relay) + RELAY_QUARANTINE_MS;
+        relay_rest(relay, RELAY_QUARANTINE_MS);
     }
     relay->incarnation = newest.incarnation;
     int32_t known =

@@ -29,10 +29,74 @@ struct fixture {
     int32_t incarnation; /**< of the newest version */
     int32_t first;       /**< version of it; those before are of another */
     bool is_quarantined;
-    int n_reads; /**< of the registry */
+    int n_reads;   /**< of the registry */
+    bool is_picky; /**< batches of commands that hold "poison" are refused */
+    bool is_poisoned;
+    struct bus_ack pending[20000];
+    size_t n_pending;
+    const struct bus_ops *mem_ops;
+    struct bus_ops ops;
+    int n_resets; /**< of the producer */
     size_t input_bytes_max;
     struct odk_arena arena;
 };
+
+static struct fixture *
+the_fixture(void)
+{
+    static struct fixture fixture;
+
+    return &fixture;
+}
+
+/* ---- a broker that refuses whole batches, as Kafka does ---- */
+
+static int
+picky_send(struct bus *bus, const struct bus_record *record,
+           struct odk_err *err)
+{
+    struct fixture *f = the_fixture();
+    int rc = f->mem_ops->send(bus, record, err);
+
+    if (rc == 0 && f->is_picky && odk_str_is(record->topic, COMMANDS)) {
+        f->pending[f->n_pending++] =
+            (struct bus_ack){record->shard, record->seq, ODK_ETOOBIG};
+        f->is_poisoned |=
+            memmem(record->value.ptr, record->value.len, "poison", 6) != NULL;
+    }
+    return rc;
+}
+
+static int
+picky_poll(struct bus *bus, odk_dur_ms wait_max, struct bus_batch *out,
+           struct odk_err *err)
+{
+    struct fixture *f = the_fixture();
+    bool is_refusing = f->is_poisoned;
+
+    if (is_refusing) {
+        bus_mem_producer_fatal(bus);
+    } else if (f->is_picky) {
+        bus_mem_deliver(bus, bus_mem_in_flight(bus));
+    }
+    int rc = f->mem_ops->poll(bus, wait_max, out, err);
+    if (is_refusing && rc == 0) {
+        out->acks = f->pending;
+        out->n_acks = f->n_pending;
+    }
+    f->n_pending = 0;
+    f->is_poisoned = false;
+    return rc;
+}
+
+static int
+picky_reset(struct bus *bus, struct odk_err *err)
+{
+    the_fixture()->n_resets++;
+    return the_fixture()->mem_ops->producer_reset(bus, err);
+}
+
+/* ---- the fixture ---- */
 
 static odk_dur_ms
 monotonic(void *ctx)
@@ -86,6 +150,13 @@ open_relay(struct fixture *f)
         .group_id = "g", .topics = topics, .n_topics = 1};
 
     assert_int_equal(bus_mem_open(f->broker, &options, &f->bus, NULL), 0);
+    f->mem_ops = f->bus.ops;
+    f->ops = *f->bus.ops;
+    f->ops.send = picky_send;
+    f->ops.poll = picky_poll;
+    f->ops.producer_reset = picky_reset;
+    f->bus.ops = &f->ops;
+    bus_mem_hold_sends(&f->bus, f->is_picky);
     f->relay = relay_new(&(struct relay_options){
         .bus = f->bus,
         .codec = f->codec,
@@ -110,10 +181,12 @@ settle(struct fixture *f)
 static int
 setup(void **state)
 {
-    static struct fixture fixture;
-    struct fixture *f = &fixture;
+    struct fixture *f = the_fixture();
 
-    *f = (struct fixture){.newest = 1, .incarnation = 1, .now = 1};
+    memset(f, 0, sizeof(*f));
+    f->newest = 1;
+    f->incarnation = 1;
+    f->now = 1;
     f->rules[0] = "{\"name\":\"orders\",\"rules\":[{\"topic\":\"shop.orders\","
                   "\"workflow_id\":\"$.id\","
                   "\"action\":\"start\",\"definition\":\"order\"}]}";
@@ -518,6 +591,146 @@ a_relay_that_rests_does_not_read_on(void **state)
     assert_int_equal(commands(f, 0, NULL), 100);
 }
 
+/* Fifty events, one of which the broker refuses. */
+static void
+publish_poison(struct fixture *f)
+{
+    char value[64];
+
+    for (int i = 0; i < 50; i++) {
+        (void)snprintf(value, sizeof(value), "{\"id\":\"%s-%d\"}",
+                       i == 20 ? "poison" : "o", i);
+        publish(f, i % 2, value);
+    }
+}
+
+static void
+a_record_refused_alone_is_a_dead_letter_and_the_others_go_on(void **state)
+{
+    struct fixture *f = *state;
+    struct bus_message message;
+
+    f->is_picky = true;
+    open_relay(f);
+    settle(f);
+    publish_poison(f);
+    for (int i = 0; i < 10; i++) {
+        settle(f);
+    }
+    assert_int_equal(commands(f, 0, NULL), 49);
+    assert_true(bus_mem_read(f->broker, ODK_STR(LETTERS), 0, 0, &message));
+    assert_true(odk_str_is(message.value, "{\"id\":\"poison-20\"}"));
+    assert_true(
+        odk_str_is(letter_header(&message, "odk-error-code"), "ODK_ETOOBIG"));
+    assert_int_equal(relay_stats(f->relay)->dead_letters, 1);
+    assert_in_range(f->n_resets, 2, 2);
+    publish_poison(f);
+    for (int i = 0; i < 10; i++) {
+        settle(f);
+    }
+    assert_int_equal(commands(f, 0, NULL), 98);
+}
+
+static void
+a_refused_dead_letter_quarantines_the_binding(void **state)
+{
+    struct fixture *f = *state;
+
+    f->is_picky = true;
+    open_relay(f);
+    settle(f);
+    bus_mem_fail_topic(f->broker, ODK_STR(LETTERS), ODK_EREFUSED);
+    publish_poison(f);
+    for (int i = 0; i < 10; i++) {
+        settle(f);
+    }
+    assert_true(f->is_quarantined);
+    assert_in_range(f->n_resets, 2, 3);
+}
+
+static void
+a_topic_that_may_not_be_written_is_tried_with_pauses_until_it_may(void **state)
+{
+    struct fixture *f = *state;
+
+    open_relay(f);
+    settle(f);
+    bus_mem_fail_topic(f->broker, ODK_STR(COMMANDS), ODK_EAUTH);
+    publish(f, 0, "no json");
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    publish(f, 0, "no json");
+    publish(f, 1, "{\"id\":\"o-2\"}");
+    for (int i = 0; i < 6000; i++) {
+        f->now += 10;
+        (void)relay_tick(f->relay, 0);
+    }
+    assert_in_range(f->n_resets, 5, 15);
+    assert_false(f->is_quarantined);
+    assert_int_equal(commands(f, 0, NULL), 0);
+    bus_mem_fail_topic(f->broker, ODK_STR(COMMANDS), 0);
+    for (int i = 0; i < 5; i++) {
+        settle(f);
+    }
+    assert_int_equal(commands(f, 0, NULL), 2);
+    assert_in_range(relay_stats(f->relay)->dead_letters, 2, 4);
+}
+
+static void
+a_producer_that_keeps_failing_is_replaced_with_pauses(void **state)
+{
+    struct fixture *f = *state;
+
+    open_relay(f);
+    settle(f);
+    bus_mem_hold_sends(&f->bus, true);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    for (int i = 0; i < 3000; i++) {
+        f->now += 10;
+        (void)relay_tick(f->relay, 0);
+        bus_mem_producer_fatal(&f->bus);
+    }
+    assert_in_range(f->n_resets, 5, 10);
+}
+
+static void
+a_lost_partition_is_read_again_when_it_comes_back(void **state)
+{
+    struct fixture *f = *state;
+
+    open_relay(f);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    bus_mem_hold_acks(&f->bus, true);
+    publish(f, 0, "{\"id\":\"o-2\"}");
+    f->now += 300;
+    (void)relay_tick(f->relay, 0);
+    bus_mem_drop_member(&f->bus);
+    settle(f);
+    bus_mem_hold_acks(&f->bus, false);
+    publish(f, 0, "{\"id\":\"o-3\"}");
+    settle(f);
+    assert_in_range(commands(f, 0, NULL), 3, 4);
+}
+
+static void
+a_broker_that_was_down_loses_nothing(void **state)
+{
+    struct fixture *f = *state;
+
+    open_relay(f);
+    publish(f, 0, "{\"id\":\"o-1\"}");
+    settle(f);
+    bus_mem_set_down(f->broker, true);
+    for (int i = 0; i < 100; i++) {
+        f->now += 300;
+        assert_false(relay_tick(f->relay, 0));
+    }
+    bus_mem_set_down(f->broker, false);
+    publish(f, 0, "{\"id\":\"o-2\"}");
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -538,6 +751,12 @@ main(void)
         TEST(a_relay_that_a_reset_ended_commits_nothing),
         TEST(a_quarantined_relay_rests_until_the_binding_is_reset),
         TEST(a_relay_that_rests_does_not_read_on),
+        TEST(a_record_refused_alone_is_a_dead_letter_and_the_others_go_on),
+        TEST(a_refused_dead_letter_quarantines_the_binding),
+        TEST(a_topic_that_may_not_be_written_is_tried_with_pauses_until_it_may),
+        TEST(a_producer_that_keeps_failing_is_replaced_with_pauses),
+        TEST(a_lost_partition_is_read_again_when_it_comes_back),
+        TEST(a_broker_that_was_down_loses_nothing),
         TEST(ten_thousand_events_pass_with_bounded_flights),
     };
 
