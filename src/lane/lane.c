@@ -120,9 +120,7 @@ lane_heartbeat(const struct lane *lane)
     return atomic_load(&lane->heartbeat);
 }
 
-/* ---- the two outsides
- * ------------------------------------------------------------------------------
- */
+/* ---- the two outsides ---- */
 
 void
 lane_store_failed(struct lane *lane, const struct odk_err *err)
@@ -200,9 +198,7 @@ producer_mend(struct lane *lane)
     }
 }
 
-/* ---- assignments
- * -----------------------------------------------------------------------------------
- */
+/* ---- assignments ---- */
 
 static void
 keep_places(struct lane_vec *vec, const struct bus_place *places, size_t n)
@@ -366,9 +362,7 @@ do_rewinds(struct lane *lane)
     }
 }
 
-/* ---- housekeeping
- * ----------------------------------------------------------------------------------
- */
+/* ---- housekeeping ---- */
 
 /* The outbox is bounded: a shard whose outputs are not acknowledged stops
  * reading. */
@@ -490,9 +484,7 @@ note_history(struct lane *lane)
     }
 }
 
-/* ---- inputs
- * ----------------------------------------------------------------------------------------
- */
+/* ---- inputs ---- */
 
 static void
 collect_messages(struct lane *lane, const struct bus_batch *polled)

@@ -8,18 +8,17 @@
  * The protocol is design/exactly-once.md; section numbers in this room point
  * there.
  *
- *   poll -> decode -> load -> step -> commit -> publish        lane_tick, one
- * thread, no locks
+ *   poll -> decode -> load -> step -> commit -> publish
  *
- * A shard's life:
+ * is lane_tick: one thread, no locks. A shard's life:
  *
- *      assigned            acquired, checked, republished
- *   ----------> ACQUIRING --------------------------------> OWNED
- *                 ^   |                                      |  |
- *    fenced, lost |   | a check failed                       |  | revoked,
- * drained connection   |   v                                      |  v |
- * QUARANTINED (reason in the shard row)     | gone
- *                 +------------------------------------------+
+ *   assigned                acquired, checked, published again
+ *   --------> ACQUIRING ----------------------------------------> OWNED
+ *              ^  |  ^       fenced, connection lost, rewound      |
+ *              |  |  +---------------------------------------------+
+ *     released |  | a check failed                                 | revoked
+ *              |  v                                                v
+ *            QUARANTINED (reason in the shard row)                gone
  */
 
 #include <stdbool.h>

@@ -256,8 +256,7 @@ lane_republish_owned(struct lane *lane, struct odk_err *err)
     return rc;
 }
 
-/* ---- outputs that no topic takes
- * ------------------------------------------------------------------- */
+/* ---- outputs that no topic takes ---- */
 
 bool
 lane_is_never_parked(struct odk_str topic)

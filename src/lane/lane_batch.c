@@ -2,9 +2,7 @@
 
 #include "lane/lane_priv.h"
 
-/* ---- growing arrays
- * --------------------------------------------------------------------------------
- */
+/* ---- growing arrays ---- */
 
 #define VEC_ITEMS_MIN 64u
 
@@ -67,9 +65,7 @@ lane_batch_clear(struct lane_batch *batch)
     batch->touched = batch->last_touched = NULL;
 }
 
-/* ---- timers
- * ----------------------------------------------------------------------------------------
- */
+/* ---- timers ---- */
 
 static struct lane_timer_change *
 timer_change(struct lane *lane, const struct odk_uuid *run_id, uint64_t id,
@@ -117,9 +113,7 @@ lane_batch_timer(struct lane *lane, int32_t shard,
         (struct store_timer){.due = op->due, .run_id = *run_id, .id = op->id};
 }
 
-/* ---- sources
- * ---------------------------------------------------------------------------------------
- */
+/* ---- sources ---- */
 
 static struct lane_source *
 source_get(struct lane_shard *shard, struct odk_str name)
@@ -158,9 +152,7 @@ source_advance(struct lane_shard *shard, const struct codec_source *from)
     return true;
 }
 
-/* ---- applying
- * --------------------------------------------------------------------------------------
- */
+/* ---- applying ---- */
 
 static struct lane_poison *
 poison_of(const struct lane_input *input)
@@ -307,9 +299,7 @@ begin_shard(struct lane *lane, struct lane_shard *shard)
     shard->now = lane_shard_now(lane, shard);
 }
 
-/* ---- building
- * --------------------------------------------------------------------------------------
- */
+/* ---- building ---- */
 
 static void
 build_shard(struct lane *lane, struct lane_shard *shard)
@@ -424,9 +414,7 @@ build(struct lane *lane, struct store_batch *out, struct odk_err *err)
     return 0;
 }
 
-/* ---- after the commit
- * ------------------------------------------------------------------------------
- */
+/* ---- after the commit ---- */
 
 static void
 committed_shard(struct lane *lane, struct lane_shard *shard)
@@ -542,9 +530,7 @@ committed(struct lane *lane)
     lane_batch_clear(&lane->batch);
 }
 
-/* ---- failures
- * --------------------------------------------------------------------------------------
- */
+/* ---- failures ---- */
 
 static void
 drop_batch_shards(struct lane *lane, odk_dur_ms pause_ms)

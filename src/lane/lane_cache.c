@@ -171,9 +171,7 @@ lane_cache_release(struct lane_cache *cache)
     odk_map_release(&cache->by_key);
 }
 
-/* ---- definitions
- * -------------------------------------------------------------------------------
- */
+/* ---- definitions ---- */
 
 /* Compiled definitions kept though no cached execution uses them. */
 #define DEFINITIONS_IDLE_MAX 256u

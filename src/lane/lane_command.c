@@ -1,8 +1,7 @@
 #include "json/json.h"
 #include "lane/lane_priv.h"
 
-/* ---- requests: a repeated command gets the same answer
- * --------------------------------------------- */
+/* ---- requests: a repeated command gets the same answer ---- */
 
 static void
 remember(struct lane *lane, const struct lane_input *input,
@@ -154,9 +153,7 @@ repeat(struct lane *lane, struct lane_input *input,
     return rc;
 }
 
-/* ---- payloads
- * ------------------------------------------------------------------------------------
- */
+/* ---- payloads ---- */
 
 /* NULL: not JSON, err says why. Nothing at all is an empty object. */
 static json_t *
@@ -191,9 +188,7 @@ refuse(struct lane *lane, struct lane_input *input, const char *code,
     return rc ? rc : reject(lane, input, code, text, err);
 }
 
-/* ---- start
- * ---------------------------------------------------------------------------------------
- */
+/* ---- start ---- */
 
 static enum engine_reuse
 reuse_of(enum codec_reuse_policy policy)
@@ -364,9 +359,7 @@ apply_start(struct lane *lane, struct lane_input *input, struct odk_err *err)
     return start_run(lane, input, definition, payload, err);
 }
 
-/* ---- commands to a run
- * ---------------------------------------------------------------------------
- */
+/* ---- commands to a run ---- */
 
 static int
 no_open_run(struct lane *lane, struct lane_input *input, struct odk_err *err)

@@ -4,9 +4,7 @@
 #include "lane/lane_priv.h"
 #include "store/store_headers.h"
 
-/* ---- one output
- * ------------------------------------------------------------------------------------
- */
+/* ---- one output ---- */
 
 enum target_fate {
     TARGET_GOOD,
@@ -142,9 +140,7 @@ payload_text(struct lane *lane, json_t *payload)
     return lane_keep(lane, odk_buf_str(&lane->scratch));
 }
 
-/* ---- tasks
- * -----------------------------------------------------------------------------------------
- */
+/* ---- tasks ---- */
 
 static struct odk_str
 token_text(struct lane *lane, const struct odk_uuid *run_id,
@@ -216,9 +212,7 @@ emit_cancel(struct lane *lane, struct lane_shard *shard,
     return rc ? rc : emit(lane, shard, target, err);
 }
 
-/* ---- replies
- * ---------------------------------------------------------------------------------------
- */
+/* ---- replies ---- */
 
 static enum codec_execution_status
 status_of(enum engine_status status)
@@ -306,9 +300,7 @@ lane_emit_closed(struct lane *lane, struct lane_shard *shard,
     return emit_reply(lane, shard, to, &reply, err);
 }
 
-/* ---- history
- * ---------------------------------------------------------------------------------------
- */
+/* ---- history ---- */
 
 static void
 history_timers(struct lane *lane, const struct engine_update *update,
@@ -442,9 +434,7 @@ emit_history(struct lane *lane, const struct lane_input *input,
     return emit_history_parts(lane, shard, execution->key, &record, err);
 }
 
-/* ---- a transition
- * ----------------------------------------------------------------------------------
- */
+/* ---- a transition ---- */
 
 static int
 emit_effect(struct lane *lane, struct lane_shard *shard,
@@ -509,8 +499,7 @@ lane_emit_update(struct lane *lane, const struct lane_input *input,
     return rc;
 }
 
-/* ---- records without a transition
- * ------------------------------------------------------------------ */
+/* ---- records without a transition ---- */
 
 static void
 pack_number(struct lane *lane, const char *name, int64_t value)

@@ -23,8 +23,7 @@ enum lane_place {
     LANE_N_PLACES,
 };
 
-/* ---- timers (lane_timer.c)
- * ---------------------------------------------------------------------- */
+/* ---- timers (lane_timer.c) ---- */
 
 #define LANE_TIMER_KEY_BYTES 24
 
@@ -68,9 +67,7 @@ void lane_timers_fire(struct lane_timers *timers, struct lane_timer *timer);
 /** The store has more timers and the heap ran low. */
 bool lane_timers_wants_page(const struct lane_timers *timers);
 
-/* ---- shards
- * -------------------------------------------------------------------------------------
- */
+/* ---- shards ---- */
 
 enum lane_shard_state {
     LANE_SHARD_ACQUIRING,
@@ -158,8 +155,7 @@ int lane_shard_timer_page(struct lane *lane, struct lane_shard *shard,
 odk_time_ms lane_shard_now(const struct lane *lane,
                            const struct lane_shard *shard);
 
-/* ---- acknowledgements (lane_ack.c)
- * -------------------------------------------------------------- */
+/* ---- acknowledgements (lane_ack.c) ---- */
 
 void lane_ack_init(struct lane_shard *shard);
 /** Numbers up to shard->row.outbox_seq are under way. */
@@ -192,8 +188,7 @@ int lane_flush_published(struct lane *lane, struct odk_err *err) ODK_MUST_USE;
 int lane_flush_shard(struct lane *lane, struct lane_shard *shard,
                      struct odk_err *err) ODK_MUST_USE;
 
-/* ---- definitions and executions (lane_cache.c)
- * -------------------------------------------------- */
+/* ---- definitions and executions (lane_cache.c) ---- */
 
 struct lane_definition {
     struct odk_map_node node; /**< key: namespace/name/version */
@@ -265,8 +260,7 @@ int lane_definition_get(struct lane *lane, struct odk_str namespace_,
                         struct lane_definition **out,
                         struct odk_err *err) ODK_MUST_USE;
 
-/* ---- inputs (lane_input.c)
- * ---------------------------------------------------------------------- */
+/* ---- inputs (lane_input.c) ---- */
 
 enum lane_input_kind {
     LANE_INPUT_RECORD, /**< a decoded command or result */
@@ -325,8 +319,7 @@ int lane_load(struct lane *lane, struct lane_input *inputs, size_t n,
 struct lane_execution *lane_input_execution(struct lane *lane,
                                             const struct lane_input *input);
 
-/* ---- the batch (lane_batch.c)
- * ------------------------------------------------------------------- */
+/* ---- the batch (lane_batch.c) ---- */
 
 /** A growing array of one type; memory is kept between batches. */
 struct lane_vec {
@@ -379,8 +372,7 @@ void lane_batch_timer(struct lane *lane, int32_t shard,
  * in memory is dropped. */
 void lane_run(struct lane *lane, struct lane_input *inputs, size_t n);
 
-/* ---- steps (lane_command.c, lane_result.c)
- * ------------------------------------------------------ */
+/* ---- steps (lane_command.c, lane_result.c) ---- */
 
 int lane_apply_command(struct lane *lane, struct lane_input *input,
                        struct odk_err *err) ODK_MUST_USE;
@@ -393,8 +385,7 @@ int lane_step(struct lane *lane, struct lane_input *input,
               struct lane_execution *execution, struct engine_input *event,
               struct engine_update *update, struct odk_err *err) ODK_MUST_USE;
 
-/* ---- outputs (lane_output.c)
- * -------------------------------------------------------------------- */
+/* ---- outputs (lane_output.c) ---- */
 
 int lane_emit_update(struct lane *lane, const struct lane_input *input,
                      struct lane_execution *execution,
@@ -417,8 +408,7 @@ int lane_emit_forward(struct lane *lane, const struct lane_input *input,
 int lane_emit_progress(struct lane *lane, struct lane_shard *shard,
                        struct odk_err *err) ODK_MUST_USE;
 
-/* ---- tokens (lane_token.c)
- * ---------------------------------------------------------------------- */
+/* ---- tokens (lane_token.c) ---- */
 
 #define LANE_TOKEN_TEXT_BYTES 80
 
@@ -439,9 +429,7 @@ size_t lane_token_format(const uint8_t key[LANE_TOKEN_KEY_BYTES],
 bool lane_token_parse(const uint8_t key[LANE_TOKEN_KEY_BYTES],
                       struct odk_str text, struct lane_token *out);
 
-/* ---- the lane
- * -----------------------------------------------------------------------------------
- */
+/* ---- the lane ---- */
 
 struct lane {
     struct lane_options options;

@@ -163,8 +163,7 @@ lane_shard_quarantine(struct lane *lane, struct lane_shard *shard,
     shard->retry_at = lane_monotonic(lane) + QUARANTINE_LOOK_MS;
 }
 
-/* ---- acquire: exactly-once.md §2
- * -------------------------------------------------------------------- */
+/* ---- acquire: exactly-once.md §2 ---- */
 
 /* A check found the shard unfit: its row says why, the acquire ends here. */
 static int

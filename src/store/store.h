@@ -105,9 +105,7 @@ struct store_definition {
     struct odk_str text; /**< JSON */
 };
 
-/* ---- one batch
- * --------------------------------------------------------------------------------
- */
+/* ---- one batch ---- */
 
 /** Moves a shard's row; the row must still carry our fence and expected batch
  * number. */
