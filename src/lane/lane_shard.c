@@ -284,8 +284,7 @@ check_group(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     if (!is_ours && offset != shard->row.next_command) {
         lane_log(lane, ODK_LOG_WARN, "shard.group_offset",
                  "shard %d: somebody set the group's offset to %lld; "
-                 "PostgreSQL's %lld holds "
-                 "(see odradek offsets)",
+                 "PostgreSQL's %lld holds",
                  shard->id, (long long)offset,
                  (long long)shard->row.next_command);
     }
