@@ -1,6 +1,7 @@
 #include "bus_kafka_transaction.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -28,6 +29,9 @@ write_one(rd_kafka_t *client, const char *topic, uint64_t seq)
     (void)rd_kafka_header_add(headers, "odk-seq", -1, text, -1);
     return rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic),
                              RD_KAFKA_V_PARTITION(0),
+                             /* Without a value it would be a marker. */
+                             RD_KAFKA_V_VALUE(text, strlen(text)),
+                             RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
                              RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
 }
 
