@@ -154,6 +154,7 @@ partition_add(struct relay *relay, int32_t id)
     partition->is_started = false;
     partition->is_restart = false;
     partition->n_flights = 0;
+    partition->version = 0;
     partition->suspect_end = 0;
     partition->refused_code = 0;
 }
@@ -203,9 +204,7 @@ partition_begin(struct relay *relay, struct relay_partition *partition,
     if (offset < 0 || !is_ours) {
         rc = relay_first_start(relay, partition->id, &offset, err);
         /* A partition that came after the binding begins where its log does. */
-        bool is_newer = (size_t)partition->id >=
-                        relay->versions[relay->n_versions - 1].n_starts;
-        offset = is_newer ? start : offset;
+        offset = offset < 0 ? start : offset;
     }
     if (rc != 0) {
         return rc;
@@ -347,6 +346,7 @@ do_restarts(struct relay *relay)
         }
         partition->is_restart = false;
         partition->is_paused = false;
+        partition->version = 0;
         partition->n_flights = 0;
         partition->next_offset = offset;
     }
@@ -509,8 +509,7 @@ take_message(struct relay *relay, struct relay_partition *partition,
                                   message->value};
     struct binding_outcome outcome = {.verdict = BINDING_SKIP};
     const struct relay_loaded *version = NULL;
-    int rc =
-        relay_version_of(relay, partition->id, message->offset, &version, err);
+    int rc = relay_version_of(relay, partition, message->offset, &version, err);
 
     if (rc != 0) {
         return rc;

@@ -14,7 +14,7 @@
 #define RELAY_QUARANTINE_MS 10000
 /** Between two commits. */
 #define RELAY_COMMIT_MS 500
-/** Versions of one incarnation whose events may still be unread. */
+/** Versions kept compiled; others are read again when an event needs them. */
 #define RELAY_VERSIONS_MAX 64
 
 /** One record read and not yet acknowledged as a whole. */
@@ -36,6 +36,8 @@ struct relay_partition {
     struct relay_flight *flights; /**< a ring, oldest first */
     size_t n_flights;
     size_t first_flight;
+    int32_t version;       /**< of the binding for the last record read */
+    int64_t version_end;   /**< where the one after it begins; 0: not known */
     int64_t suspect_first; /**< from here */
     int64_t suspect_end;   /**< to before here each goes alone */
     int64_t refused_offset;
@@ -45,6 +47,7 @@ struct relay_partition {
 /** A compiled version of the binding. */
 struct relay_loaded {
     struct binding *binding;
+    uint64_t used; /**< the relay's count of uses at the last one */
     int32_t version;
     int64_t *starts;
     size_t n_starts;
@@ -56,8 +59,11 @@ struct relay {
     struct bus bus;
     struct relay_stats stats;
     struct relay_partition *partitions;
-    struct relay_loaded versions[RELAY_VERSIONS_MAX]; /**< newest first */
+    struct relay_loaded versions[RELAY_VERSIONS_MAX]; /**< in no order */
     size_t n_versions;
+    uint64_t n_uses;     /**< of versions */
+    int32_t newest;      /**< version */
+    int32_t first;       /**< version of the incarnation; 0: not known yet */
     int32_t incarnation; /**< the one it began with; 0: not known yet */
     bool is_superseded;  /**< there is another one */
     bool is_quarantined;
@@ -99,11 +105,12 @@ int relay_versions_refresh(struct relay *relay,
 
 /** The version that an offset belongs to; NULL: below the oldest one, not the
  * binding's business. */
-int relay_version_of(struct relay *relay, int32_t partition, int64_t offset,
-                     const struct relay_loaded **out,
+int relay_version_of(struct relay *relay, struct relay_partition *partition,
+                     int64_t offset, const struct relay_loaded **out,
                      struct odk_err *err) ODK_MUST_USE;
 
-/** Where the binding's first version of this incarnation begins. */
+/** Where the binding's first version of this incarnation begins; -1: the
+ * partition came later. */
 int relay_first_start(struct relay *relay, int32_t partition, int64_t *out,
                       struct odk_err *err) ODK_MUST_USE;
 

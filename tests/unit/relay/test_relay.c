@@ -25,6 +25,7 @@ struct fixture {
     odk_dur_ms now;
     const char *rules[3]; /**< version 1, 2, … */
     int64_t starts[3][2];
+    bool is_long; /**< version n is order-n and begins at offset n - 1 */
     int32_t newest;
     int32_t incarnation; /**< of the newest version */
     int32_t first;       /**< version of it; those before are of another */
@@ -104,6 +105,25 @@ monotonic(void *ctx)
     return ((struct fixture *)ctx)->now;
 }
 
+static void
+make_version(int32_t version, struct odk_arena *arena,
+             struct relay_version *out)
+{
+    int64_t *starts = odk_arena_calloc(arena, 2, sizeof(*starts));
+    char rules[200];
+
+    (void)snprintf(rules, sizeof(rules),
+                   "{\"name\":\"orders\",\"rules\":[{\"topic\":"
+                   "\"shop.orders\",\"workflow_id\":\"$.id\","
+                   "\"action\":\"start\",\"definition\":\"order-%d\"}]}",
+                   version);
+    out->rules = odk_arena_str(arena, odk_str(rules));
+    starts[0] = version - 1;
+    starts[1] = version - 1;
+    out->starts = starts;
+    out->n_starts = 2;
+}
+
 static int
 registry_read( // NOLINT(readability-function-size): the port's signature
     void *ctx, struct odk_str name, struct odk_str topic, int32_t version,
@@ -113,7 +133,6 @@ registry_read( // NOLINT(readability-function-size): the port's signature
 
     (void)name;
     (void)topic;
-    (void)arena;
     f->n_reads++;
     if (f->newest == 0) {
         return odk_err_set(err, ODK_ECONN, "no database");
@@ -125,10 +144,14 @@ registry_read( // NOLINT(readability-function-size): the port's signature
     *out = (struct relay_version){
         .version = version,
         .incarnation = version < f->first ? f->incarnation - 1 : f->incarnation,
-        .rules = odk_str(f->rules[version - 1]),
-        .is_quarantined = f->is_quarantined,
-        .starts = f->starts[version - 1],
-        .n_starts = 2};
+        .is_quarantined = f->is_quarantined};
+    if (f->is_long) {
+        make_version(version, arena, out);
+    } else {
+        out->rules = odk_str(f->rules[version - 1]);
+        out->starts = f->starts[version - 1];
+        out->n_starts = 2;
+    }
     return 0;
 }
 
@@ -731,6 +754,73 @@ a_broker_that_was_down_loses_nothing(void **state)
     assert_int_equal(commands(f, 0, NULL), 2);
 }
 
+static void
+a_partition_far_behind_meets_each_of_many_versions(void **state)
+{
+    struct fixture *f = *state;
+    struct codec_record record;
+    char value[32];
+    char definition[32];
+
+    f->is_long = true;
+    f->newest = 200;
+    for (int i = 0; i < 200; i++) {
+        (void)snprintf(value, sizeof(value), "{\"id\":\"%d\"}", i + 1);
+        publish(f, 0, value);
+        publish(f, 1, value);
+    }
+    open_relay(f);
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 400);
+    for (size_t i = 0; i < 400; i++) {
+        (void)commands(f, i, &record);
+        (void)snprintf(definition, sizeof(definition), "order-%.*s",
+                       ODK_STR_ARG(record.start_workflow.workflow_id));
+        assert_true(odk_str_is(record.start_workflow.definition, definition));
+        odk_arena_reset(&f->arena);
+    }
+    assert_in_range(f->n_reads, 200, 800);
+}
+
+static void
+many_versions_of_before_a_reset_are_not_of_this_incarnation(void **state)
+{
+    struct fixture *f = *state;
+
+    f->is_long = true;
+    f->newest = 200;
+    f->incarnation = 2;
+    f->first = 101;
+    for (int i = 0; i < 200; i++) {
+        publish(f, 0, "{\"id\":\"o-1\"}");
+        publish(f, 1, "{\"id\":\"o-1\"}");
+    }
+    open_relay(f);
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 200);
+}
+
+static void
+versions_that_come_while_a_partition_lags_apply_from_their_starts(void **state)
+{
+    struct fixture *f = *state;
+    struct codec_record record;
+
+    f->is_long = true;
+    open_relay(f);
+    settle(f);
+    for (int i = 0; i < 150; i++) {
+        publish(f, 0, "{\"id\":\"o-1\"}");
+    }
+    f->newest = 150;
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 150);
+    (void)commands(f, 0, &record);
+    assert_true(odk_str_is(record.start_workflow.definition, "order-1"));
+    (void)commands(f, 149, &record);
+    assert_true(odk_str_is(record.start_workflow.definition, "order-150"));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -757,6 +847,9 @@ main(void)
         TEST(a_producer_that_keeps_failing_is_replaced_with_pauses),
         TEST(a_lost_partition_is_read_again_when_it_comes_back),
         TEST(a_broker_that_was_down_loses_nothing),
+        TEST(a_partition_far_behind_meets_each_of_many_versions),
+        TEST(many_versions_of_before_a_reset_are_not_of_this_incarnation),
+        TEST(versions_that_come_while_a_partition_lags_apply_from_their_starts),
         TEST(ten_thousand_events_pass_with_bounded_flights),
     };
 
