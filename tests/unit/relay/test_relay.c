@@ -422,6 +422,37 @@ a_new_version_applies_from_its_start_on(void **state)
 }
 
 static void
+events_that_are_read_again_keep_their_versions(void **state)
+{
+    struct fixture *f = *state;
+    struct codec_record record;
+    char definition[32];
+    char value[32];
+
+    f->is_long = true;
+    f->newest = 3;
+    open_relay(f);
+    bus_mem_hold_sends(&f->bus, true);
+    for (int i = 0; i < 4; i++) {
+        (void)snprintf(value, sizeof(value), "{\"id\":\"%d\"}",
+                       i < 2 ? i + 1 : 3);
+        publish(f, 0, value);
+        publish(f, 1, value);
+    }
+    settle(f);
+    bus_mem_producer_fatal(&f->bus);
+    bus_mem_hold_sends(&f->bus, false);
+    settle(f);
+    assert_int_equal(commands(f, 0, NULL), 8);
+    for (size_t i = 0; i < 8; i++) {
+        (void)commands(f, i, &record);
+        (void)snprintf(definition, sizeof(definition), "order-%.*s",
+                       ODK_STR_ARG(record.start_workflow.workflow_id));
+        assert_true(odk_str_is(record.start_workflow.definition, definition));
+    }
+}
+
+static void
 a_killed_relay_forwards_again_under_the_same_numbers(void **state)
 {
     struct fixture *f = *state;
@@ -833,6 +864,7 @@ main(void)
         TEST(an_event_too_large_for_a_dead_letter_is_named_by_place_and_digest),
         TEST(events_before_the_bindings_start_are_not_its_business),
         TEST(a_new_version_applies_from_its_start_on),
+        TEST(events_that_are_read_again_keep_their_versions),
         TEST(a_killed_relay_forwards_again_under_the_same_numbers),
         TEST(what_was_acknowledged_is_not_forwarded_again),
         TEST(a_new_producer_forwards_what_was_not_acknowledged),
