@@ -172,7 +172,7 @@ is_poison(const struct lane_input *input)
     }
     if (!input->message) {
         return odk_uuid_eq(&poison->run_id, &input->run_id) &&
-               poison->timer_id == input->timer->timer.id;
+               poison->timer_id == input->timer.id;
     }
     return poison->offset == input->message->offset;
 }
@@ -187,7 +187,7 @@ poison_set(const struct lane_input *input, const struct odk_err *err)
         poison->offset = input->message->offset;
     } else {
         poison->run_id = input->run_id;
-        poison->timer_id = input->timer->timer.id;
+        poison->timer_id = input->timer.id;
     }
     memcpy(poison->text, err->message, sizeof(poison->text));
     poison->text[sizeof(poison->text) - 1] = '\0';
@@ -211,8 +211,8 @@ apply_poison(struct lane *lane, struct lane_input *input, struct odk_err *err)
         return 0;
     }
     if (!input->message) {
-        struct engine_timer_op drop = {.id = input->timer->timer.id,
-                                       .due = input->timer->timer.due};
+        struct engine_timer_op drop = {.id = input->timer.id,
+                                       .due = input->timer.due};
         lane_batch_timer(lane, input->shard->id, &input->run_id, &drop);
     } else if (is_command || !execution) {
         lane_input_bad(input, "Refused", "%s", poison_of(input)->text);

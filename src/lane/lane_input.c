@@ -24,7 +24,7 @@ lane_input_timer(struct lane_shard *shard, struct lane_timer *timer,
                  struct lane_input *out)
 {
     *out = (struct lane_input){
-        .kind = LANE_INPUT_TIMER, .shard = shard, .timer = timer};
+        .kind = LANE_INPUT_TIMER, .shard = shard, .timer = timer->timer};
     out->has_run_id = true;
     out->run_id = timer->timer.run_id;
     out->seed = odk_hash64(odk_str_n(timer->key, sizeof(timer->key)), 1);

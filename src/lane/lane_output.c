@@ -357,7 +357,7 @@ history_origin(const struct lane_input *input,
         record->origin.offset = input->message->offset;
     } else {
         record->has_timer_id = true;
-        record->timer_id = (int64_t)input->timer->timer.id;
+        record->timer_id = (int64_t)input->timer.id;
     }
     record->request_id = input->request_id;
     record->has_source = input->has_source;

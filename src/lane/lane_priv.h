@@ -64,6 +64,9 @@ struct lane_timer *lane_timers_next(struct lane_timers *timers);
 /** Takes a due timer out of the queue until it is dropped or the shard is
  * dropped. */
 void lane_timers_fire(struct lane_timers *timers, struct lane_timer *timer);
+/** Whether it is there, firing or not. */
+bool lane_timers_has(const struct lane_timers *timers,
+                     const struct odk_uuid *run_id, uint64_t id);
 /** The store has more timers and the heap ran low. */
 bool lane_timers_wants_page(const struct lane_timers *timers);
 
@@ -277,7 +280,8 @@ struct lane_input {
     int32_t home; /**< FOREIGN: the shard it belongs to */
     struct lane_shard *shard;
     const struct bus_message *message; /**< NULL: a timer */
-    struct lane_timer *timer;
+    struct store_timer timer; /**< a copy: an earlier slice may have dropped it
+                               */
 
     struct codec_record record; /**< the innermost one */
     struct odk_str workflow_key;

@@ -182,10 +182,15 @@ lane_apply_timer(struct lane *lane, struct lane_input *input,
 {
     struct lane_execution *execution = lane_input_execution(lane, input);
     struct engine_input event = {.kind = ENGINE_INPUT_TIMER,
-                                 .timer_id = input->timer->timer.id};
-    struct engine_timer_op drop = {.id = input->timer->timer.id,
-                                   .due = input->timer->timer.due};
+                                 .timer_id = input->timer.id};
+    struct engine_timer_op drop = {.id = input->timer.id,
+                                   .due = input->timer.due};
 
+    if (!lane_timers_has(&input->shard->timers, &input->run_id,
+                         input->timer.id)) {
+        lane->stats.ignored++; /* an earlier slice of the tick dropped it */
+        return 0;
+    }
     lane_batch_timer(lane, input->shard->id, &input->run_id, &drop);
     if (!execution || engine_status(execution->engine) != ENGINE_RUNNING) {
         lane->stats.ignored++;

@@ -246,6 +246,13 @@ lane_timers_fire(struct lane_timers *timers, struct lane_timer *timer)
 }
 
 bool
+lane_timers_has(const struct lane_timers *timers, const struct odk_uuid *run_id,
+                uint64_t id)
+{
+    return timer_find(timers, run_id, id) != NULL;
+}
+
+bool
 lane_timers_wants_page(const struct lane_timers *timers)
 {
     return !timers->is_complete && timers->n == 0;
