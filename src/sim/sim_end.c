@@ -238,12 +238,25 @@ sim_check_end(struct sim *sim)
     }
 }
 
+/* A tail that grew again to where the shard had read before anybody looked:
+ * offsets alone do not tell that it is another one. */
+static bool
+is_grown_again(const struct sim *sim, int32_t shard)
+{
+    const struct sim_shard *model = &sim->shards[shard];
+    struct bus_message message;
+
+    return model->cut_topic &&
+           bus_mem_read(sim->broker, odk_str(model->cut_topic), shard,
+                        model->cut_next - 1, &message);
+}
+
 void
 sim_check_lost(struct sim *sim)
 {
     for (int32_t s = 0; s < sim->profile.partitions; s++) {
         struct store_shard row = {0};
-        if (sim->shards[s].must_stop &&
+        if (sim->shards[s].must_stop && !is_grown_again(sim, s) &&
             (!store_mem_shard(sim->db, s, &row) || !row.quarantine.ptr)) {
             sim_fail(sim, "shard %d goes on though what it built on is lost",
                      s);

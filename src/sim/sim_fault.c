@@ -157,7 +157,10 @@ clock_jumps(struct sim *sim, struct sim_node *node)
         return;
     }
     node->offset_ms = sim_between(&sim->chaos, -4500, 4500);
-    node->drift_ppm = sim_between(&sim->chaos, 0, 500);
+    if (sim->now == SIM_START) {
+        /* Once: the monotonic clock must not jump. */
+        node->drift_ppm = sim_between(&sim->chaos, 0, 500);
+    }
     sim_trace(sim, "n%d's clock jumps to %+lld ms", node->id,
               (long long)node->offset_ms);
 }
@@ -302,6 +305,8 @@ tail_is_lost(struct sim *sim, void *arg)
               topic, partition, (long long)end, (long long)next);
     bus_mem_truncate_tail(sim->broker, odk_str(topic), partition, end);
     sim->shards[partition].must_stop = true;
+    sim->shards[partition].cut_topic = topic;
+    sim->shards[partition].cut_next = next;
     last_act(sim);
 }
 

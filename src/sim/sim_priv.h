@@ -158,6 +158,8 @@ struct sim_shard {
     odk_time_ms clock;
     struct sim_vec outputs; /**< struct sim_output */
     bool must_stop;         /**< the last act: has to be quarantined */
+    const char *cut_topic;  /**< whose tail was lost below cut_next */
+    int64_t cut_next;
 };
 
 /** One committed transition. */

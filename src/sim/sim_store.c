@@ -1,3 +1,5 @@
+#include <stdlib.h>
+
 #include "sim/sim_priv.h"
 #include "store/store_headers.h"
 
@@ -333,10 +335,10 @@ static int
 commit_below(struct sim_node *node, const struct store_batch *batch,
              enum fate fate, struct odk_err *err)
 {
-    struct store_shard before[SIM_PARTITIONS_MAX] = {{0}};
     struct sim *sim = node->sim;
+    struct store_shard *before = calloc(batch->n_shards, sizeof(*before));
 
-    odk_assert(batch->n_shards <= SIM_PARTITIONS_MAX && batch->n_shards > 0);
+    odk_assert(before && batch->n_shards > 0);
     for (size_t i = 0; i < batch->n_shards; i++) {
         (void)store_mem_shard(node->db, batch->shards[i].shard, &before[i]);
     }
@@ -361,6 +363,7 @@ commit_below(struct sim_node *node, const struct store_batch *batch,
         (void)!store_commit(&node->store, &offsets, NULL);
         store_mem_disconnect(&node->store);
     }
+    free(before);
     if (fate == FATE_UNKNOWN && sim_is_mutant(sim, SIM_MUTANT_LYING_COMMIT)) {
         rc = store_reconnect(&node->store, err);
     }

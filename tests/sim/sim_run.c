@@ -200,9 +200,7 @@ run(const struct args *args)
     if (child == 0) {
         (void)setvbuf(stdout, NULL, _IOLBF, 0);
         seeds_run(args, totals);
-        (void)fflush(stdout);
-        (void)fflush(stderr);
-        exit(totals->is_failed);
+        return totals->is_failed;
     }
     int status = child_wait(child);
     if (!WIFEXITED(status) || (WEXITSTATUS(status) && !totals->is_failed)) {
