@@ -316,6 +316,35 @@ a_database_that_lost_commits_is_quarantined(void **state)
 }
 
 static void
+a_fail_over_that_lost_nothing_goes_on_and_readers_miss_nothing(void **state)
+{
+    struct world *w = *state;
+
+    world_start(w, "w-1", NULL);
+    world_pass(w, 2000);
+    bus_mem_hold_sends(&w->buses[0], true);
+    for (int i = 2; i < 12; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "w-%d", i);
+        world_start(w, id, NULL);
+    }
+    world_settle(w);
+    assert_int_equal(
+        world_read(w, LANE_TOPIC_HISTORY, CODEC_HISTORY_RECORD, 0, NULL), 1);
+    bus_mem_hold_sends(&w->buses[0], false);
+    world_kill(w, 0, 0);
+    store_mem_set_server(w->db, 1, 2);
+    world_open(w, 0);
+    world_pass(w, 2000);
+    assert_true(world_logged(w, "shard.fail_over"));
+    assert_int_equal(lane_stats(w->lanes[0])->shards_owned, WORLD_PARTITIONS);
+    assert_int_equal(
+        world_read(w, LANE_TOPIC_HISTORY, CODEC_HISTORY_RECORD, 0, NULL), 11);
+    assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 11);
+    assert_int_equal(store_mem_count(w->db).outputs, 0);
+}
+
+static void
 a_topic_that_lost_its_tail_is_quarantined(void **state)
 {
     struct world *w = *state;
@@ -412,6 +441,33 @@ terminate_existing_ends_the_open_run_and_starts_another(void **state)
     assert_int_equal(last_reply(w).status, CODEC_EXECUTION_STATUS_TERMINATED);
     assert_int_equal(store_mem_count(w->db).executions, 2);
     assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 2);
+}
+
+static void
+of_two_runs_that_a_batch_starts_the_later_is_the_current_one(void **state)
+{
+    struct world *w = *state;
+    struct codec_start_workflow start;
+
+    codec_start_workflow_init(&start);
+    start.namespace = ODK_STR("default");
+    start.workflow_id = ODK_STR("w-1");
+    start.definition = ODK_STR("work");
+    start.conflict_policy = CODEC_CONFLICT_POLICY_TERMINATE_EXISTING;
+    for (int i = 0; i < 2; i++) {
+        world_send(w, CODEC_START_WORKFLOW, &start, start.namespace,
+                   start.workflow_id);
+    }
+    world_settle(w);
+    world_kill(w, 0, 100);
+    world_open(w, 0);
+    start.conflict_policy = CODEC_CONFLICT_POLICY_FAIL;
+    start.has_reply = true;
+    start.reply = (struct codec_reply_to){ODK_STR(REPLIES), 1, ODK_STR("c")};
+    world_send(w, CODEC_START_WORKFLOW, &start, start.namespace,
+               start.workflow_id);
+    world_settle(w);
+    assert_true(odk_str_is(last_reply(w).code, "WorkflowAlreadyStarted"));
 }
 
 static void
@@ -882,11 +938,13 @@ main(void)
         TEST(a_new_producer_publishes_from_what_is_acknowledged),
         TEST(outputs_are_deleted_once_they_are_acknowledged),
         TEST(a_database_that_lost_commits_is_quarantined),
+        TEST(a_fail_over_that_lost_nothing_goes_on_and_readers_miss_nothing),
         TEST(a_topic_that_lost_its_tail_is_quarantined),
         TEST(a_repeated_request_gets_the_same_answer_and_starts_nothing),
         TEST(a_repeat_within_one_batch_starts_nothing),
         TEST(a_request_id_with_another_content_is_rejected),
         TEST(a_second_start_of_an_open_workflow_id_is_rejected),
+        TEST(of_two_runs_that_a_batch_starts_the_later_is_the_current_one),
         TEST(terminate_existing_ends_the_open_run_and_starts_another),
         TEST(an_unknown_definition_is_a_dead_letter_and_a_rejected_reply),
         TEST(a_signal_to_nobody_is_kept_as_a_dead_letter),
