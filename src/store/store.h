@@ -18,23 +18,21 @@
 /** The shard row. */
 struct store_shard {
     int32_t shard;
-    int64_t epoch; /**< for people; the fence decides */
-    int64_t fence; /**< random, set by the acquire */
+    uint32_t timeline;         /**< of the database when the row was written */
+    uint64_t system_id;        /**< likewise; 0: not yet */
+    uint32_t server_timeline;  /**< of the database we talk to */
+    uint64_t server_system_id; /**< likewise */
+    odk_time_ms server_time;   /**< the database's clock at the acquire */
+    int64_t epoch;             /**< for people; the fence decides */
+    int64_t fence;             /**< random, set by the acquire */
     int64_t batch; /**< number of the next batch; an out-of-turn commit fails */
     int64_t next_command;
     int64_t next_result;
     int64_t history_offset; /**< where a scan of odradek.history may begin */
     uint64_t outbox_seq;    /**< last number given to an output */
-    uint64_t
-        published; /**< all numbers up to here are acknowledged by the broker */
+    uint64_t published;     /**< all up to here are acknowledged */
     odk_time_ms clock;
-    uint64_t system_id; /**< of the database cluster when the row was written, 0
-                           = not yet */
-    uint32_t timeline;  /**< likewise */
     struct odk_str quarantine; /**< reason, ptr NULL: none */
-    uint64_t server_system_id; /**< of the database we talk to */
-    uint32_t server_timeline;  /**< likewise */
-    odk_time_ms server_time;   /**< the database's clock at the acquire */
 };
 
 /** One whole record of the outbox: what exactly is produced, where, under which
