@@ -63,6 +63,21 @@ def declared(queue):
                                                   {**t["config"], "min.insync.replicas": "1"}) for t in topics}
 
 
+# Topics of all queues that a test had to make. They live as long as the run: a topic that is made
+# anew under a name just deleted confuses clients.
+SHARED = set()
+
+
+def delete_topics(admin, names):
+    for future in admin.delete_topics(list(names)).values() if names else []:
+        future.result(20)
+
+
+def tearDownModule():
+    """Nothing that a real orchestrator would read is left behind."""
+    delete_topics(AdminClient({"bootstrap.servers": BOOTSTRAP}), SHARED)
+
+
 class Orchestrator:
     """One queue of its own a test."""
 
@@ -71,11 +86,12 @@ class Orchestrator:
         self.producer = Producer({"bootstrap.servers": BOOTSTRAP, "linger.ms": 1})
         self.seq = {}
         self.admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
-        wanted = declared(queue)
         have = self.admin.list_topics(timeout=10).topics
-        self.made = [NewTopic(t, n, 1, config=c) for t, (n, c) in wanted.items() if t not in have]
-        for future in self.admin.create_topics(self.made).values() if self.made else []:
+        lacking = [NewTopic(t, n, 1, config=c) for t, (n, c) in declared(queue).items() if t not in have]
+        for future in self.admin.create_topics(lacking).values() if lacking else []:
             future.result(20)
+        self.made = [t.topic for t in lacking if t.topic.endswith("." + queue)]
+        SHARED.update(t.topic for t in lacking if t.topic not in self.made)
         self.reader = Consumer({"bootstrap.servers": BOOTSTRAP, "group.id": "fake", "enable.auto.commit": False,
                                 "fetch.wait.max.ms": 50})
         ends = []
@@ -96,10 +112,7 @@ class Orchestrator:
     def close(self):
         self.producer.flush(10)
         self.reader.close()
-        # Nothing that a real orchestrator would read is left behind.
-        for future in self.admin.delete_topics([t.topic for t in self.made]).values() if self.made else []:
-            future.result(20)
-        time.sleep(0.5)
+        delete_topics(self.admin, self.made)
 
     def task(self, kind, text="1", shard=0, seq=None, **more):
         """Sends a Task of the next seq of its shard, or again one of an old seq."""
