@@ -286,19 +286,20 @@ class WorkerTest(unittest.TestCase):
         self.assertEqual(len(peer.did()), 18)
 
     def test_two_workers_share_and_one_takes_over(self):
+        # Tasks on every partition: each worker has work whichever half it is assigned.
         first = self.peer(4)
         for i in range(100):
-            self.fake.task("sleep", "20", shard=i % 4)
+            self.fake.task("sleep", "20", shard=i % PARTITIONS)
         second = self.peer(4)
         sent, end = 100, time.time() + 25
         while (sent < 400 or not second.did()) and time.time() < end:
-            self.fake.task("sleep", "20", shard=sent % 4)
+            self.fake.task("sleep", "20", shard=sent % PARTITIONS)
             sent += 1
             time.sleep(0.01)
         self.read("TaskSucceeded", sent, 40)
         self.assertEqual(second.end(), 0)
         for i in range(40):
-            self.fake.task("echo", shard=i % 4)
+            self.fake.task("echo", shard=i % PARTITIONS)
         self.read("TaskSucceeded", 40)
         self.assertEqual(first.end(), 0)
         self.assertGreater(len(second.did()), 0)
