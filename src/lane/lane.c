@@ -346,14 +346,7 @@ do_rewinds(struct lane *lane)
         if (shard->state != LANE_SHARD_OWNED) {
             continue; /* the acquire starts it */
         }
-        int rc = bus_start(&lane->bus,
-                           (struct bus_place){LANE_PLACE_COMMANDS, shard->id},
-                           shard->row.next_command, &err);
-        if (rc == 0) {
-            rc = bus_start(&lane->bus,
-                           (struct bus_place){LANE_PLACE_RESULTS, shard->id},
-                           shard->row.next_result, &err);
-        }
+        int rc = lane_shard_start(lane, shard, &err);
         if (rc != 0) {
             lane_log(lane, ODK_LOG_WARN, "shard.rewind_failed", "shard %d: %s",
                      shard->id, err.message);

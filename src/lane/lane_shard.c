@@ -434,9 +434,9 @@ lane_shard_timer_page(struct lane *lane, struct lane_shard *shard,
     return rc;
 }
 
-static int
-start_places(struct lane *lane, const struct lane_shard *shard,
-             struct odk_err *err)
+int
+lane_shard_start(struct lane *lane, const struct lane_shard *shard,
+                 struct odk_err *err)
 {
     int rc = bus_start(&lane->bus,
                        (struct bus_place){LANE_PLACE_COMMANDS, shard->id},
@@ -484,7 +484,7 @@ acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     rc = rc ? rc : load_sources(lane, shard, err);
     rc = rc ? rc : lane_shard_timer_page(lane, shard, err);
     rc = rc ? rc : lane_republish(lane, shard, err);
-    rc = rc ? rc : start_places(lane, shard, err);
+    rc = rc ? rc : lane_shard_start(lane, shard, err);
     if (rc == 0) {
         shard->state = LANE_SHARD_OWNED;
         if (shard->acked > shard->published_written && lane->flush_at == 0) {

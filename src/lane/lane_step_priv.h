@@ -1,0 +1,45 @@
+#ifndef LANE_STEP_PRIV_H
+#define LANE_STEP_PRIV_H
+
+/*
+ * Inputs to engine steps (lane_command.c, lane_result.c), and effects to
+ * records (lane_output.c).
+ */
+
+#include "engine/engine.h"
+#include "lane/lane_cache_priv.h"
+#include "lane/lane_input_priv.h"
+
+int lane_apply_command(struct lane *lane, struct lane_input *input,
+                       struct odk_err *err) ODK_MUST_USE;
+int lane_apply_result(struct lane *lane, struct lane_input *input,
+                      struct odk_err *err) ODK_MUST_USE;
+int lane_apply_timer(struct lane *lane, struct lane_input *input,
+                     struct odk_err *err) ODK_MUST_USE;
+/** Steps an execution and emits what follows. update may be NULL. */
+int lane_step(struct lane *lane, struct lane_input *input,
+              struct lane_execution *execution, struct engine_input *event,
+              struct engine_update *update, struct odk_err *err) ODK_MUST_USE;
+
+int lane_emit_update(struct lane *lane, const struct lane_input *input,
+                     struct lane_execution *execution,
+                     const struct engine_update *update,
+                     struct odk_err *err) ODK_MUST_USE;
+/** accepted (code NULL) or rejected, to the input's reply address if it has
+ * one. */
+int lane_emit_reply(struct lane *lane, const struct lane_input *input,
+                    const struct odk_uuid *run_id, const char *code,
+                    struct odk_str message, struct odk_err *err) ODK_MUST_USE;
+/** The closed reply of an execution to one address. */
+int lane_emit_closed(struct lane *lane, struct lane_shard *shard,
+                     const struct engine *engine,
+                     const struct engine_reply_to *to,
+                     struct odk_err *err) ODK_MUST_USE;
+int lane_emit_deadletter(struct lane *lane, const struct lane_input *input,
+                         struct odk_err *err) ODK_MUST_USE;
+int lane_emit_forward(struct lane *lane, const struct lane_input *input,
+                      struct odk_err *err) ODK_MUST_USE;
+int lane_emit_progress(struct lane *lane, struct lane_shard *shard,
+                       struct odk_err *err) ODK_MUST_USE;
+
+#endif
