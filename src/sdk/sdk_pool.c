@@ -14,30 +14,6 @@ struct sdk_pool {
     pthread_t threads[];
 };
 
-void
-sdk_list_push(struct sdk_task_list *list, struct odradek_task *task)
-{
-    task->next = NULL;
-    if (list->first) {
-        list->last->next = task;
-    } else {
-        list->first = task;
-    }
-    list->last = task;
-}
-
-struct odradek_task *
-sdk_list_pop(struct sdk_task_list *list)
-{
-    struct odradek_task *task = list->first;
-
-    if (task) {
-        list->first = task->next;
-        task->next = NULL;
-    }
-    return task;
-}
-
 static struct odradek_task *
 next_task(struct sdk_pool *pool)
 {

@@ -23,6 +23,7 @@
 #include "sdk/sdk_cancels.h"
 #include "sdk/sdk_config.h"
 #include "sdk/sdk_kafka.h"
+#include "sdk/sdk_loop.h"
 #include "sdk/sdk_progress.h"
 
 #define SDK_TOPIC_RESULTS "odradek.results"
@@ -169,10 +170,16 @@ struct sdk_queue {
     int64_t retry_at;
 };
 
-struct sdk_pool;
+/** What the loop is at. */
+enum sdk_phase {
+    SDK_WORKING,
+    SDK_WINDING,  /**< takes nothing, waits for what is running */
+    SDK_SETTLING, /**< waits for its last commits */
+};
 
 struct odradek_worker {
     struct odradek_config *config;
+    struct sdk_clock clock;
     struct codec *codec;
     struct odk_arena arena;
     struct sdk_producer *producer;
@@ -184,13 +191,35 @@ struct odradek_worker {
     size_t n_open;
     atomic_bool is_stopping;
     atomic_bool is_hurrying; /**< running tasks should end */
-    int failed;              /**< what odradek_worker_run returns, if not 0 */
+    enum sdk_phase phase;
+    int64_t hurry_at; /**< while winding: running tasks should end */
+    int64_t end_at;   /**< of the phase; 0: none */
+    int failed;       /**< what odradek_worker_run returns, if not 0 */
     const char *why;
     pthread_mutex_t lock;      /**< of done and unsent */
     struct sdk_task_list done; /**< without a record to wait for */
     struct sdk_sent *unsent;
     int64_t unsent_at; /**< next try; the loop's */
 };
+
+/** The worker's clocks and chance; from any thread. */
+static inline odk_time_ms
+sdk_worker_now(const struct odradek_worker *worker)
+{
+    return worker->clock.now(worker->clock.ctx);
+}
+
+static inline int64_t
+sdk_worker_ticks(const struct odradek_worker *worker)
+{
+    return worker->clock.ticks(worker->clock.ctx);
+}
+
+static inline uint64_t
+sdk_worker_random(const struct odradek_worker *worker)
+{
+    return worker->clock.random(worker->clock.ctx);
+}
 
 /** Appends to a list. */
 void sdk_list_push(struct sdk_task_list *list, struct odradek_task *task);
@@ -210,10 +239,6 @@ void sdk_task_free(struct odradek_task *task);
 
 /** Whether nobody wants it any more. */
 bool sdk_task_is_past(const struct odradek_task *task);
-
-/** In a handler's thread: does a task and sends its answer. The task belongs to
- * the loop when this returns. */
-void sdk_task_run(struct odradek_task *task);
 
 /** The loop's: sends a record again, or keeps it for the next try. */
 void sdk_task_send_again(struct sdk_sent *sent);
@@ -242,15 +267,5 @@ void sdk_queue_drop_waiting(struct sdk_queue *queue);
 int64_t sdk_queue_due(const struct sdk_queue *queue, int64_t until);
 /** Whether everything finished is committed. */
 bool sdk_queue_is_settled(const struct sdk_queue *queue);
-
-/** n threads; 0: sdk_pool_run_inline does the work. ODK_ELIMIT. */
-int sdk_pool_new(size_t n, struct sdk_pool **out) ODK_MUST_USE;
-/** Waits for running handlers; waiting tasks are handed over as dropped ones
- * are. */
-void sdk_pool_free(struct sdk_pool *pool);
-void sdk_pool_push(struct sdk_pool *pool, struct odradek_task *task);
-/** Runs up to n tasks in the caller's thread when there are no others; whether
- * more wait. */
-bool sdk_pool_run_inline(struct sdk_pool *pool, size_t n);
 
 #endif

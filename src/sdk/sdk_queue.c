@@ -234,8 +234,8 @@ commit(struct sdk_queue *queue)
         return;
     }
     queue->is_committing = true;
-    queue->commit_at =
-        sdk_ticks_ms() + queue->worker->config->commit_interval_ms;
+    queue->commit_at = sdk_worker_ticks(queue->worker) +
+                       queue->worker->config->commit_interval_ms;
     if (sdk_consumer_commit(queue->consumer, places, n, &err) != 0) {
         queue->is_committing = false;
         sdk_log(queue->worker->config, 4, "%s: %s", queue->topic, err.message);
@@ -276,7 +276,7 @@ on_commit(struct sdk_queue *queue, const struct sdk_event *event)
         partition->progress.is_changed =
             partition->is_held && partition->progress.next >= 0;
     }
-    queue->commit_at = sdk_ticks_ms() + RETRY_MS;
+    queue->commit_at = sdk_worker_ticks(queue->worker) + RETRY_MS;
 }
 
 /** Begins a partition where its last owner committed. */
@@ -329,7 +329,7 @@ assign(struct sdk_queue *queue)
     if (ret < 0) {
         sdk_log(queue->worker->config, 4, "%s: %s: trying again", queue->topic,
                 err.message);
-        queue->change_at = sdk_ticks_ms() + RETRY_MS;
+        queue->change_at = sdk_worker_ticks(queue->worker) + RETRY_MS;
         return;
     }
     if (ret > 0) {
@@ -394,7 +394,7 @@ on_change(struct sdk_queue *queue, const struct sdk_event *event)
     }
     queue->is_assigning = event->kind == SDK_EVENT_ASSIGN;
     queue->is_revoking = event->kind == SDK_EVENT_REVOKE;
-    queue->change_at = sdk_ticks_ms();
+    queue->change_at = sdk_worker_ticks(queue->worker);
     if (!queue->is_revoking) {
         return;
     }
@@ -415,7 +415,7 @@ on_change(struct sdk_queue *queue, const struct sdk_event *event)
 static void
 step_change(struct sdk_queue *queue)
 {
-    int64_t now = sdk_ticks_ms();
+    int64_t now = sdk_worker_ticks(queue->worker);
 
     if (queue->is_assigning && now >= queue->change_at) {
         assign(queue);
@@ -432,7 +432,7 @@ step_change(struct sdk_queue *queue)
 static bool
 is_covered(struct sdk_queue *queue, odk_time_ms at)
 {
-    int64_t now = sdk_ticks_ms();
+    int64_t now = sdk_worker_ticks(queue->worker);
     struct odk_err err = {0};
 
     if (sdk_consumer_side_count(queue->consumer) == 0) {
@@ -499,7 +499,8 @@ check_caught_up(struct sdk_queue *queue)
     for (size_t i = 0; i < sdk_consumer_side_count(queue->consumer); i++) {
         is_whole = is_whole && queue->ends[i] < 0;
     }
-    if (is_whole || sdk_ticks_ms() - queue->rewound_at > CATCH_UP_MS_MAX) {
+    if (is_whole ||
+        sdk_worker_ticks(queue->worker) - queue->rewound_at > CATCH_UP_MS_MAX) {
         queue->is_catching_up = false;
     }
 }
@@ -674,7 +675,7 @@ step_flow(struct sdk_queue *queue)
 static void
 on_fenced(struct sdk_queue *queue, const struct sdk_event *event)
 {
-    int64_t now = sdk_ticks_ms();
+    int64_t now = sdk_worker_ticks(queue->worker);
 
     sdk_log(queue->worker->config, 3, "%s: %s: joining again", queue->topic,
             event->text);
@@ -695,7 +696,8 @@ on_fenced(struct sdk_queue *queue, const struct sdk_event *event)
     queue->is_committing = false;
     queue->is_fenced = true;
     queue->reopen_at =
-        now + REOPEN_MS + (int64_t)(sdk_random() % (uint64_t)REOPEN_MS);
+        now + REOPEN_MS +
+        (int64_t)(sdk_worker_random(queue->worker) % (uint64_t)REOPEN_MS);
 }
 
 static void
@@ -763,7 +765,8 @@ step_events(struct sdk_queue *queue)
 void
 sdk_queue_step(struct sdk_queue *queue)
 {
-    if (queue->is_fenced && sdk_ticks_ms() >= queue->reopen_at) {
+    if (queue->is_fenced &&
+        sdk_worker_ticks(queue->worker) >= queue->reopen_at) {
         reopen(queue);
     }
     if (!queue->is_fenced) {
@@ -775,7 +778,8 @@ sdk_queue_step(struct sdk_queue *queue)
     step_change(queue);
     step_held(queue);
     step_flow(queue);
-    if (!queue->is_committing && sdk_ticks_ms() >= queue->commit_at) {
+    if (!queue->is_committing &&
+        sdk_worker_ticks(queue->worker) >= queue->commit_at) {
         commit(queue);
     }
 }
@@ -789,7 +793,7 @@ earlier(int64_t a, int64_t b)
 int64_t
 sdk_queue_due(const struct sdk_queue *queue, int64_t until)
 {
-    int64_t soon = sdk_ticks_ms() + RETRY_MS;
+    int64_t soon = sdk_worker_ticks(queue->worker) + RETRY_MS;
 
     if (queue->is_fenced) {
         return earlier(until, queue->reopen_at);

@@ -7,6 +7,32 @@
 #define AGAIN_MS        50
 #define ERROR_TOO_LARGE "States.DataLimitExceeded"
 
+/* ------------------------------------------------------------------- lists */
+
+void
+sdk_list_push(struct sdk_task_list *list, struct odradek_task *task)
+{
+    task->next = NULL;
+    if (list->first) {
+        list->last->next = task;
+    } else {
+        list->first = task;
+    }
+    list->last = task;
+}
+
+struct odradek_task *
+sdk_list_pop(struct sdk_task_list *list)
+{
+    struct odradek_task *task = list->first;
+
+    if (task) {
+        list->first = task->next;
+        task->next = NULL;
+    }
+    return task;
+}
+
 /* ------------------------------------------------------------ made, ended */
 
 /** Copies text behind *at, with a NUL, and moves *at. */
@@ -109,7 +135,7 @@ sdk_task_is_past(const struct odradek_task *task)
 {
     return atomic_load(&task->is_cancelled) ||
            (task->schedule_to_close_at > 0 &&
-            sdk_now() > task->schedule_to_close_at);
+            sdk_worker_now(task->worker) > task->schedule_to_close_at);
 }
 
 /* ----------------------------------------------------------------- records */
@@ -282,7 +308,7 @@ announce(struct odradek_task *task)
         keep(&task->started, odk_buf_str(&buf));
     }
     odk_buf_release(&buf);
-    task->beat_at = sdk_ticks_ms();
+    task->beat_at = sdk_worker_ticks(task->worker);
 }
 
 static void
@@ -318,25 +344,39 @@ call_handler(struct odradek_task *task)
     }
 }
 
-void
-sdk_task_run(struct odradek_task *task)
+bool
+sdk_task_begin(struct odradek_task *task)
 {
     int waiting = SDK_WAITING;
 
     if (!atomic_compare_exchange_strong(&task->stage, &waiting, SDK_RUNNING) ||
         sdk_task_is_past(task)) {
         hand_over(task);
-        return;
+        return false;
     }
     if (task->wants_started) {
         announce(task);
     }
+    return true;
+}
+
+void
+sdk_task_end(struct odradek_task *task)
+{
     call_handler(task);
     if (task->answer == SDK_ANSWER_LEAVE || task->answer == SDK_ANSWER_NONE) {
         /* NONE: short of memory even for the failure; the time-out decides. */
         hand_over(task);
     } else {
         answer(task);
+    }
+}
+
+void
+sdk_task_run(struct odradek_task *task)
+{
+    if (sdk_task_begin(task)) {
+        sdk_task_end(task);
     }
 }
 
@@ -423,7 +463,7 @@ int
 odradek_task_heartbeat(struct odradek_task *task, const void *details,
                        size_t size)
 {
-    int64_t now = sdk_ticks_ms();
+    int64_t now = sdk_worker_ticks(task->worker);
     struct odk_buf buf;
 
     if (size > SDK_PAYLOAD_BYTES_MAX) {
