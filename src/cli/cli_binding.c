@@ -1,7 +1,7 @@
 #include "binding/binding.h"
 #include "bus_kafka/bus_kafka_admin.h"
 #include "cli/cli_connect.h"
-#include "cli/cli_output.h"
+#include "cli/cli_look.h"
 #include "cli/cli_problems.h"
 #include "cli/cli_publish.h"
 
@@ -278,7 +278,6 @@ static void
 list_row(struct cli *cli, struct cli_table *table,
          const struct store_pg_binding *row)
 {
-    struct odk_buf at;
 
     if (cli->is_json) {
         cli_put_json(cli, json_pack("{s:o, s:i, s:i, s:o, s:o, s:o}", "name",
@@ -290,16 +289,13 @@ list_row(struct cli *cli, struct cli_table *table,
                                     "published_by", cli_json_str(row->by)));
         return;
     }
-    odk_buf_init(&at, 0);
-    cli_time(row->at, &at);
     cli_table_cell(table, CLI_PLAIN, row->name);
     cli_table_printf(table, CLI_PLAIN, "%d", (int)row->version);
     cli_table_printf(table, CLI_PLAIN, "%d", (int)row->incarnation);
-    cli_table_cell(table, CLI_DIM, odk_buf_str(&at));
+    cli_table_time(table, row->at);
     cli_table_cell(table, CLI_DIM, row->by);
     cli_table_cell(table, row->quarantine.ptr ? CLI_RED : CLI_GREEN,
                    row->quarantine.ptr ? row->quarantine : ODK_STR("works"));
-    odk_buf_release(&at);
 }
 
 int
@@ -307,38 +303,26 @@ cli_binding_list(struct cli *cli, const struct cli_args *args)
 {
     static const char *const words[] = {
         "NAME", "VERSION", "INCARNATION", "PUBLISHED (UTC)", "BY", "STATE"};
-    const struct store_pg_binding *list = NULL;
-    struct store_pg_query *query = NULL;
+    const struct store_pg_binding *rows = NULL;
+    struct cli_listing list;
     struct odk_err err = {0};
-    struct odk_arena arena;
-    struct cli_table table;
     size_t n = 0;
-    int code = cli_query_open(cli, &query);
+    int code = cli_listing_open(&list, cli, words, ODK_ARRAY_LEN(words));
 
     (void)args;
     if (code != CLI_OK) {
         return code;
     }
-    odk_arena_init(&arena, 0);
-    cli_table_init(&table, ODK_ARRAY_LEN(words));
-    for (size_t i = 0; i < ODK_ARRAY_LEN(words); i++) {
-        cli_table_cell(&table, CLI_BOLD, odk_str(words[i]));
-    }
-    if (store_pg_bindings(query, &arena, &list, &n, &err) != 0) {
+    if (store_pg_bindings(list.query, &list.arena, &rows, &n, &err) != 0) {
         code = cli_fail_err(cli, &err);
     }
     for (size_t i = 0; i < n; i++) {
-        list_row(cli, &table, &list[i]);
+        list_row(cli, &list.table, &rows[i]);
     }
-    cli_table_print(cli, &table);
-    if (code == CLI_OK && n == 0 && !cli->is_json) {
-        cli_note(cli, "No binding is published; `odradek binding publish FILE` "
-                      "does.");
-    }
-    cli_table_release(&table);
-    odk_arena_release(&arena);
-    store_pg_query_close(query);
-    return code;
+    return cli_listing_close(&list, code,
+                             n > 0 ? NULL
+                                   : "No binding is published; `odradek "
+                                     "binding publish FILE` does.");
 }
 
 int

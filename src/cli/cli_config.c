@@ -38,15 +38,13 @@ show_passed(struct cli *cli, struct cli_table *table, const char *prefix,
 int
 cli_config(struct cli *cli, const struct cli_args *args)
 {
+    static const char *const words[] = {"OPTION", "VALUE", "SET BY"};
     struct cli_table table;
     struct odk_buf value;
     size_t n = 0;
 
     (void)args;
-    cli_table_init(&table, 3);
-    cli_table_cell(&table, CLI_BOLD, ODK_STR("OPTION"));
-    cli_table_cell(&table, CLI_BOLD, ODK_STR("VALUE"));
-    cli_table_cell(&table, CLI_BOLD, ODK_STR("SET BY"));
+    cli_table_init(&table, words, ODK_ARRAY_LEN(words));
     odk_buf_init(&value, 0);
     for (int i = 0; i < CONFIG_KEYS; i++) {
         enum config_key key = (enum config_key)i;

@@ -69,7 +69,6 @@ show_migration(struct cli *cli, struct cli_table *table,
                         : migration->is_changed ? "CHANGED since"
                         : migration->is_applied ? "applied"
                                                 : "pending";
-    struct odk_buf at;
 
     if (cli->is_json) {
         cli_put_json(cli, json_pack("{s:i, s:o, s:s, s:o, s:o}", "version",
@@ -79,32 +78,19 @@ show_migration(struct cli *cli, struct cli_table *table,
                                     "by", cli_json_str(migration->by)));
         return;
     }
-    odk_buf_init(&at, 0);
-    cli_time(migration->at, &at);
     cli_table_printf(table, CLI_PLAIN, "%04d", (int)migration->version);
     cli_table_cell(table, CLI_PLAIN, migration->name);
     cli_table_cell(table, migration->is_applied ? CLI_GREEN : CLI_YELLOW,
                    odk_str(state));
-    cli_table_cell(table, CLI_DIM, odk_buf_str(&at));
+    cli_table_time(table, migration->at);
     cli_table_cell(table, CLI_DIM, migration->by);
-    odk_buf_release(&at);
-}
-
-static void
-heading(struct cli_table *table)
-{
-    static const char *const words[] = {"VERSION", "NAME", "STATE", "AT (UTC)",
-                                        "BY"};
-
-    cli_table_init(table, ODK_ARRAY_LEN(words));
-    for (size_t i = 0; i < ODK_ARRAY_LEN(words); i++) {
-        cli_table_cell(table, CLI_BOLD, odk_str(words[i]));
-    }
 }
 
 int
 cli_db_status(struct cli *cli, const struct cli_args *args)
 {
+    static const char *const words[] = {"VERSION", "NAME", "STATE", "AT (UTC)",
+                                        "BY"};
     const struct store_pg_migration *list = NULL;
     struct odk_err err = {0};
     struct odk_arena arena;
@@ -121,7 +107,7 @@ cli_db_status(struct cli *cli, const struct cli_args *args)
     int rc = store_pg_migrate_status(odk_buf_str(&conninfo).ptr, &arena, &list,
                                      &n, &err);
     int code = rc == 0 ? CLI_OK : cli_fail_err(cli, &err);
-    heading(&table);
+    cli_table_init(&table, words, ODK_ARRAY_LEN(words));
     for (size_t i = 0; i < n; i++) {
         is_current &=
             list[i].is_applied && !list[i].is_changed && !list[i].is_unknown;

@@ -1,6 +1,6 @@
 #include "bus_kafka/bus_kafka_admin.h"
 #include "cli/cli_connect.h"
-#include "cli/cli_output.h"
+#include "cli/cli_look.h"
 #include "cli/cli_problems.h"
 #include "cli/cli_publish.h"
 #include "cli/cli_topics_spec.h"
@@ -324,7 +324,6 @@ static void
 list_row(struct cli *cli, struct cli_table *table,
          const struct store_pg_definition *row)
 {
-    struct odk_buf at;
 
     if (cli->is_json) {
         cli_put_json(cli, json_pack("{s:o, s:o, s:i, s:o, s:o}", "namespace",
@@ -335,14 +334,11 @@ list_row(struct cli *cli, struct cli_table *table,
                                     "published_by", cli_json_str(row->by)));
         return;
     }
-    odk_buf_init(&at, 0);
-    cli_time(row->at, &at);
     cli_table_cell(table, CLI_PLAIN, row->definition.namespace_);
     cli_table_cell(table, CLI_PLAIN, row->definition.name);
     cli_table_printf(table, CLI_PLAIN, "%d", (int)row->definition.version);
-    cli_table_cell(table, CLI_DIM, odk_buf_str(&at));
+    cli_table_time(table, row->at);
     cli_table_cell(table, CLI_DIM, row->by);
-    odk_buf_release(&at);
 }
 
 int
@@ -350,40 +346,28 @@ cli_definition_list(struct cli *cli, const struct cli_args *args)
 {
     static const char *const words[] = {"NAMESPACE", "NAME", "VERSION",
                                         "PUBLISHED (UTC)", "BY"};
-    const struct store_pg_definition *list = NULL;
-    struct store_pg_query *query = NULL;
+    const struct store_pg_definition *rows = NULL;
+    struct cli_listing list;
     struct odk_err err = {0};
-    struct odk_arena arena;
-    struct cli_table table;
     struct odk_str name =
         args->n_words > 0 ? odk_str(args->words[0]) : odk_str(NULL);
     size_t n = 0;
-    int code = cli_query_open(cli, &query);
+    int code = cli_listing_open(&list, cli, words, ODK_ARRAY_LEN(words));
 
     if (code != CLI_OK) {
         return code;
     }
-    odk_arena_init(&arena, 0);
-    cli_table_init(&table, ODK_ARRAY_LEN(words));
-    for (size_t i = 0; i < ODK_ARRAY_LEN(words); i++) {
-        cli_table_cell(&table, CLI_BOLD, odk_str(words[i]));
-    }
-    if (store_pg_definitions(query, odk_str(NULL), name, &arena, &list, &n,
-                             &err) != 0) {
+    if (store_pg_definitions(list.query, odk_str(NULL), name, &list.arena,
+                             &rows, &n, &err) != 0) {
         code = cli_fail_err(cli, &err);
     }
     for (size_t i = 0; i < n; i++) {
-        list_row(cli, &table, &list[i]);
+        list_row(cli, &list.table, &rows[i]);
     }
-    cli_table_print(cli, &table);
-    if (code == CLI_OK && n == 0 && !cli->is_json) {
-        cli_note(cli, "No definition is published; `odradek definition publish "
-                      "FILE` does.");
-    }
-    cli_table_release(&table);
-    odk_arena_release(&arena);
-    store_pg_query_close(query);
-    return code;
+    return cli_listing_close(&list, code,
+                             n > 0 ? NULL
+                                   : "No definition is published; `odradek "
+                                     "definition publish FILE` does.");
 }
 
 int

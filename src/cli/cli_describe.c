@@ -98,15 +98,6 @@ put_head(const struct view *view)
 }
 
 static void
-heading(struct cli_table *table, const char *const *words, size_t n)
-{
-    cli_table_init(table, n);
-    for (size_t i = 0; i < n; i++) {
-        cli_table_cell(table, CLI_BOLD, odk_str(words[i]));
-    }
-}
-
-static void
 age_cell(const struct view *view, struct cli_table *table, odk_time_ms at)
 {
     struct odk_buf age;
@@ -129,7 +120,7 @@ put_states(const struct view *view)
     json_t *states = json_get(view->state, "states");
     struct cli_table table;
 
-    heading(&table, words, ODK_ARRAY_LEN(words));
+    cli_table_init(&table, words, ODK_ARRAY_LEN(words));
     for (size_t i = 0; i < json_array_size(states); i++) {
         json_t *state = json_array_get(states, i);
         struct odk_str signal = text(state, "signal");
@@ -182,7 +173,7 @@ put_activities(const struct view *view)
     json_t *activities = json_get(view->state, "activities");
     struct cli_table table;
 
-    heading(&table, words, ODK_ARRAY_LEN(words));
+    cli_table_init(&table, words, ODK_ARRAY_LEN(words));
     for (size_t i = 0; i < json_array_size(activities); i++) {
         put_activity(view, &table, json_array_get(activities, i));
     }
@@ -200,7 +191,7 @@ put_timers(const struct view *view)
     json_t *timers = json_get(view->state, "timers");
     struct cli_table table;
 
-    heading(&table, words, ODK_ARRAY_LEN(words));
+    cli_table_init(&table, words, ODK_ARRAY_LEN(words));
     for (size_t i = 0; i < json_array_size(timers); i++) {
         json_t *timer = json_array_get(timers, i);
         cli_table_printf(&table, CLI_PLAIN, "%lld",

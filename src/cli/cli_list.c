@@ -5,7 +5,6 @@
 
 #define LIST_MAX    1000000
 #define PAGE        500
-#define PARKED_MAX  1000
 #define ERROR_WIDTH 60
 
 /* ---- executions ---- */
@@ -33,15 +32,13 @@ list_row(struct cli *cli, struct cli_table *table,
                       cli_json_str(row->error)));
         return;
     }
-    odk_buf_init(&cell, 0);
     cli_table_cell(table, CLI_PLAIN, row->workflow_id);
     cli_table_printf(table, cli_status_style(row->status), "%s%s", status,
                      row->is_stuck ? " (stuck)" : "");
     cli_table_printf(table, CLI_PLAIN, "%.*s/%d", ODK_STR_ARG(row->definition),
                      (int)row->definition_version);
-    cli_time(row->started_at, &cell);
-    cli_table_cell(table, CLI_DIM, odk_buf_str(&cell));
-    odk_buf_clear(&cell);
+    cli_table_time(table, row->started_at);
+    odk_buf_init(&cell, 0);
     odk_buf_put_cstr(&cell, "");
     if (row->closed_at) {
         cli_duration(row->closed_at - row->started_at, &cell);
@@ -87,27 +84,23 @@ list_filter(struct cli *cli, const struct cli_args *args,
 
 /* One page; *n is 0 at the end. */
 static int
-list_page(struct cli *cli, struct store_pg_query *query,
-          struct store_pg_filter *filter, struct odk_uuid *last,
-          struct cli_table *table, size_t *n)
+list_page(struct cli_listing *list, struct store_pg_filter *filter,
+          struct odk_uuid *last, size_t *n)
 {
     const struct store_pg_execution *rows = NULL;
     struct odk_err err = {0};
-    struct odk_arena arena;
-    int code = CLI_OK;
 
-    odk_arena_init(&arena, 0);
-    if (store_pg_list(query, filter, &arena, &rows, n, &err) != 0) {
-        code = cli_fail_err(cli, &err);
+    odk_arena_reset(&list->arena);
+    if (store_pg_list(list->query, filter, &list->arena, &rows, n, &err) != 0) {
         *n = 0;
+        return cli_fail_err(list->cli, &err);
     }
     for (size_t i = 0; i < *n; i++) {
-        list_row(cli, table, &rows[i]);
+        list_row(list->cli, &list->table, &rows[i]);
         *last = rows[i].run_id;
         filter->before = last;
     }
-    odk_arena_release(&arena);
-    return code;
+    return CLI_OK;
 }
 
 int
@@ -117,38 +110,29 @@ cli_list(struct cli *cli, const struct cli_args *args)
                                         "STARTED (UTC)", "TOOK",   "RUN",
                                         "ERROR"};
     struct store_pg_filter filter;
-    struct store_pg_query *query = NULL;
+    struct cli_listing list;
     struct odk_uuid last;
-    struct cli_table table;
     int64_t left = 0;
     int code = list_filter(cli, args, &filter, &left);
     bool is_empty = true;
 
     if (code == CLI_OK) {
-        code = cli_query_open(cli, &query);
+        code = cli_listing_open(&list, cli, words, ODK_ARRAY_LEN(words));
     }
     if (code != CLI_OK) {
         return code;
     }
-    cli_table_init(&table, ODK_ARRAY_LEN(words));
-    for (size_t i = 0; i < ODK_ARRAY_LEN(words); i++) {
-        cli_table_cell(&table, CLI_BOLD, odk_str(words[i]));
-    }
     for (size_t n = 1; code == CLI_OK && n > 0 && left > 0;) {
         filter.max = left < PAGE ? (size_t)left : PAGE;
-        code = list_page(cli, query, &filter, &last, &table, &n);
+        code = list_page(&list, &filter, &last, &n);
         left -= (int64_t)n;
         is_empty &= n == 0;
     }
-    cli_table_print(cli, &table);
-    if (code == CLI_OK && left == 0 && !cli->is_json) {
-        cli_note(cli, "There may be more; --limit N shows them.");
-    } else if (code == CLI_OK && is_empty && !cli->is_json) {
-        cli_note(cli, "No such workflow.");
-    }
-    cli_table_release(&table);
-    store_pg_query_close(query);
-    return code;
+    return cli_listing_close(&list, code,
+                             left == 0
+                                 ? "There may be more; --limit N shows them."
+                             : is_empty ? "No such workflow."
+                                        : NULL);
 }
 
 /* ---- shards ---- */
@@ -200,36 +184,25 @@ cli_shards(struct cli *cli, const struct cli_args *args)
                                         "COMMANDS",    "RESULTS", "OUTPUTS",
                                         "UNPUBLISHED", "STATE"};
     const struct store_pg_shard_info *rows = NULL;
-    struct store_pg_query *query = NULL;
+    struct cli_listing list;
     struct odk_err err = {0};
-    struct odk_arena arena;
-    struct cli_table table;
     size_t n = 0;
-    int code = cli_query_open(cli, &query);
+    int code = cli_listing_open(&list, cli, words, ODK_ARRAY_LEN(words));
 
     (void)args;
     if (code != CLI_OK) {
         return code;
     }
-    odk_arena_init(&arena, 0);
-    cli_table_init(&table, ODK_ARRAY_LEN(words));
-    for (size_t i = 0; i < ODK_ARRAY_LEN(words); i++) {
-        cli_table_cell(&table, CLI_BOLD, odk_str(words[i]));
-    }
-    if (store_pg_shards(query, &arena, &rows, &n, &err) != 0) {
+    if (store_pg_shards(list.query, &list.arena, &rows, &n, &err) != 0) {
         code = cli_fail_err(cli, &err);
     }
     for (size_t i = 0; i < n; i++) {
-        shard_row(cli, &table, &rows[i]);
+        shard_row(cli, &list.table, &rows[i]);
     }
-    cli_table_print(cli, &table);
-    if (code == CLI_OK && n == 0 && !cli->is_json) {
-        cli_note(cli, "No shard was ever owned; `odradek serve` takes them.");
-    }
-    cli_table_release(&table);
-    odk_arena_release(&arena);
-    store_pg_query_close(query);
-    return code;
+    return cli_listing_close(&list, code,
+                             n > 0 ? NULL
+                                   : "No shard was ever owned; `odradek "
+                                     "serve` takes them.");
 }
 
 int
@@ -258,80 +231,6 @@ cli_shard_release(struct cli *cli, const struct cli_args *args)
                    "again\n",
                    (long long)shard);
     }
-    store_pg_query_close(query);
-    return code;
-}
-
-/* ---- parked outputs ---- */
-
-static void
-parked_row(struct cli *cli, struct cli_table *table,
-           const struct store_pg_parked *row)
-{
-    const struct store_output *output = &row->output;
-    struct odk_buf at;
-
-    if (cli->is_json) {
-        cli_put_json(
-            cli,
-            json_pack("{s:i, s:I, s:o, s:i, s:o, s:I, s:o, s:o}", "shard",
-                      (int)row->shard, "seq", (json_int_t)output->seq, "topic",
-                      cli_json_str(output->topic), "partition",
-                      (int)output->partition, "key", cli_json_str(output->key),
-                      "bytes", (json_int_t)output->value.len, "reason",
-                      cli_json_str(row->reason), "at", cli_json_time(row->at)));
-        return;
-    }
-    odk_buf_init(&at, 0);
-    cli_time(row->at, &at);
-    cli_table_printf(table, CLI_PLAIN, "%d", (int)row->shard);
-    cli_table_printf(table, CLI_PLAIN, "%llu", (unsigned long long)output->seq);
-    cli_table_cell(table, CLI_PLAIN, output->topic);
-    cli_table_cell(table, CLI_PLAIN,
-                   output->key.ptr ? output->key : odk_str(""));
-    cli_table_cell(table, CLI_DIM, odk_buf_str(&at));
-    cli_table_cell(table, CLI_RED, row->reason);
-    odk_buf_release(&at);
-}
-
-int
-cli_parked(struct cli *cli, const struct cli_args *args)
-{
-    static const char *const words[] = {"SHARD", "SEQ",      "TOPIC",
-                                        "KEY",   "AT (UTC)", "REASON"};
-    const struct store_pg_parked *rows = NULL;
-    struct store_pg_query *query = NULL;
-    struct odk_err err = {0};
-    struct odk_arena arena;
-    struct cli_table table;
-    size_t n = 0;
-    int code = cli_query_open(cli, &query);
-
-    (void)args;
-    if (code != CLI_OK) {
-        return code;
-    }
-    odk_arena_init(&arena, 0);
-    cli_table_init(&table, ODK_ARRAY_LEN(words));
-    for (size_t i = 0; i < ODK_ARRAY_LEN(words); i++) {
-        cli_table_cell(&table, CLI_BOLD, odk_str(words[i]));
-    }
-    if (store_pg_parked(query, NULL, PARKED_MAX, &arena, &rows, &n, &err) !=
-        0) {
-        code = cli_fail_err(cli, &err);
-    }
-    for (size_t i = 0; i < n; i++) {
-        parked_row(cli, &table, &rows[i]);
-    }
-    cli_table_print(cli, &table);
-    if (code == CLI_OK && n == 0 && !cli->is_json) {
-        cli_note(cli, "Nothing is parked.");
-    } else if (code == CLI_OK && !cli->is_json) {
-        cli_note(cli, "What no topic takes is kept with its bytes in table "
-                      "odradek.outbox_parked; the reason says what lacks.");
-    }
-    cli_table_release(&table);
-    odk_arena_release(&arena);
     store_pg_query_close(query);
     return code;
 }

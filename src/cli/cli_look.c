@@ -41,6 +41,33 @@ cli_look_close(struct cli_look *look)
     odk_arena_release(&look->arena);
 }
 
+int
+cli_listing_open(struct cli_listing *list, struct cli *cli,
+                 const char *const *words, size_t n)
+{
+    *list = (struct cli_listing){.cli = cli};
+    int code = cli_query_open(cli, &list->query);
+
+    if (code == CLI_OK) {
+        odk_arena_init(&list->arena, 0);
+        cli_table_init(&list->table, words, n);
+    }
+    return code;
+}
+
+int
+cli_listing_close(struct cli_listing *list, int code, const char *note)
+{
+    cli_table_print(list->cli, &list->table);
+    if (code == CLI_OK && note && !list->cli->is_json) {
+        cli_note(list->cli, "%s", note);
+    }
+    cli_table_release(&list->table);
+    odk_arena_release(&list->arena);
+    store_pg_query_close(list->query);
+    return code;
+}
+
 enum cli_style
 cli_status_style(int status)
 {

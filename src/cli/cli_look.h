@@ -22,6 +22,23 @@ int cli_look_open(struct cli_look *look, struct cli *cli,
                   const struct cli_args *args) ODK_MUST_USE;
 void cli_look_close(struct cli_look *look);
 
+/** A list of what the database holds: its connection, what was read, and the
+ * table. */
+struct cli_listing {
+    struct cli *cli;
+    struct store_pg_query *query;
+    struct odk_arena arena;
+    struct cli_table table;
+};
+
+/** Connects and begins a table of n words; CLI_OK or the exit code, said (then
+ * there is nothing to close). */
+int cli_listing_open(struct cli_listing *list, struct cli *cli,
+                     const char *const *words, size_t n) ODK_MUST_USE;
+/** Prints the table and ends the list; unless code says a failure, people read
+ * the note (NULL: none). Returns code. */
+int cli_listing_close(struct cli_listing *list, int code, const char *note);
+
 /** The colour of a status. */
 enum cli_style cli_status_style(int status);
 

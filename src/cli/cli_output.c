@@ -188,11 +188,14 @@ cli_note(struct cli *cli, const char *fmt, ...)
 /* ---- tables ---- */
 
 void
-cli_table_init(struct cli_table *table, size_t n_columns)
+cli_table_init(struct cli_table *table, const char *const *words, size_t n)
 {
-    odk_assert(n_columns > 0 && n_columns <= CLI_COLUMNS_MAX);
-    *table = (struct cli_table){.n_columns = n_columns};
+    odk_assert(n > 0 && n <= CLI_COLUMNS_MAX);
+    *table = (struct cli_table){.n_columns = n};
     odk_arena_init(&table->arena, 0);
+    for (size_t i = 0; i < n; i++) {
+        cli_table_cell(table, CLI_BOLD, odk_str(words[i]));
+    }
 }
 
 void
@@ -246,6 +249,17 @@ cli_table_printf(struct cli_table *table, enum cli_style style, const char *fmt,
     buf_vprintf(&text, fmt, args);
     va_end(args);
     cli_table_cell(table, style, odk_buf_str(&text));
+    odk_buf_release(&text);
+}
+
+void
+cli_table_time(struct cli_table *table, odk_time_ms at)
+{
+    struct odk_buf text;
+
+    odk_buf_init(&text, 0);
+    cli_time(at, &text);
+    cli_table_cell(table, CLI_DIM, odk_buf_str(&text));
     odk_buf_release(&text);
 }
 

@@ -53,7 +53,9 @@ struct cli_table {
     struct cli_cell *cells;
 };
 
-void cli_table_init(struct cli_table *table, size_t n_columns);
+/** With a heading of n words, one a column. */
+void cli_table_init(struct cli_table *table, const char *const *words,
+                    size_t n);
 void cli_table_release(struct cli_table *table);
 /** Adds a cell; after n_columns of them a new row begins. Control characters
  * are shown as spaces. */
@@ -61,6 +63,8 @@ void cli_table_cell(struct cli_table *table, enum cli_style style,
                     struct odk_str text);
 void cli_table_printf(struct cli_table *table, enum cli_style style,
                       const char *fmt, ...) ODK_PRINTF(3, 4);
+/** A cell with a time as cli_time writes it. */
+void cli_table_time(struct cli_table *table, odk_time_ms at);
 /** Prints nothing when there is only a heading. */
 void cli_table_print(struct cli *cli, const struct cli_table *table);
 

@@ -361,15 +361,13 @@ verdict(struct topics *topics, bool is_apply)
 static int
 topics_do(struct cli *cli, const struct cli_args *args, bool is_apply)
 {
+    static const char *const words[] = {"TOPIC", "FINDING", "DETAIL"};
     struct topics topics = {.cli = cli};
     struct odk_err err = {0};
     int code = usage_number(cli, args, "replication", 100, &topics.replication);
 
     odk_arena_init(&topics.arena, TOPICS_BYTES_MAX);
-    cli_table_init(&topics.table, 3);
-    cli_table_cell(&topics.table, CLI_BOLD, ODK_STR("TOPIC"));
-    cli_table_cell(&topics.table, CLI_BOLD, ODK_STR("FINDING"));
-    cli_table_cell(&topics.table, CLI_BOLD, ODK_STR("DETAIL"));
+    cli_table_init(&topics.table, words, ODK_ARRAY_LEN(words));
     cli_kafka_options(cli->config, &topics.kafka);
     if (cli_topics_spec_read(cli_flag(args, "file"), &topics.spec, &err) != 0) {
         code = cli_fail_err(cli, &err);
