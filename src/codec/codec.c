@@ -398,7 +398,8 @@ codec_add_writer_schema(struct codec *codec, struct odk_str json,
         free_writer(writer);
         return 0;
     }
-    if (codec->writers.count >= CODEC_KINDS + codec->options.schemas_max) {
+    if (codec->writers.count >=
+        CODEC_KINDS + codec_older_count + codec->options.schemas_max) {
         free_writer(writer);
         return odk_err_set(err, ODK_ELIMIT, "more than %zu schemas",
                            codec->options.schemas_max);

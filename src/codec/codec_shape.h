@@ -98,6 +98,12 @@ int codec_shape_resolve(const struct codec_shape *writer,
                         const struct codec_shape *reader, struct odk_str bytes,
                         struct odk_buf *out, struct odk_err *err) ODK_MUST_USE;
 
+/** Appends the content of bytes of shape (codec_content.c): the same for every
+ * schema of a record, as long as what one has more than another is the default.
+ * ODK_EINVAL when they are no record of shape. */
+int codec_shape_content(const struct codec_shape *shape, struct odk_str bytes,
+                        struct odk_buf *out, struct odk_err *err) ODK_MUST_USE;
+
 /** Parses a schema's text into arena (codec_avro.c). ODK_ESCHEMA when it is
  * none, contains itself or is nested too deeply; ODK_ELIMIT at arena's cap. */
 int codec_shape_parse(struct odk_str json, struct odk_arena *arena,

@@ -40,6 +40,7 @@ codec_sample_history(void)
     out.n_outputs = 2;
     out.outputs = outputs;
     memset(out.chain, 0xAB, sizeof(out.chain));
+    out.request_digest = ODK_STR("digest");
     return out;
 }
 

@@ -537,6 +537,135 @@ resolution_stops_at_its_limit(void **state)
     codec_free(small);
 }
 
+/* --- content ---------------------------------------------------------------
+ */
+
+static const struct codec_shape a_long = {.type = CODEC_TYPE_LONG};
+static const struct codec_shape a_string = {.type = CODEC_TYPE_STRING};
+static const struct codec_shape a_null = {.type = CODEC_TYPE_NULL};
+static const struct codec_part maybe_parts[] = {{.shape = &a_null},
+                                                {.shape = &a_string}};
+static const struct codec_shape maybe = {
+    .type = CODEC_TYPE_UNION, .n_parts = 2, .parts = maybe_parts};
+
+/* A record within a record; each has a field more in the later schema. */
+static const struct codec_part inner_parts[] = {
+    {.name = ODK_STR_INIT("b"), .shape = &a_long},
+    {.name = ODK_STR_INIT("c"), .shape = &a_long, .preset = {"\x0A", 1}}};
+static const struct codec_shape inner = {
+    .type = CODEC_TYPE_RECORD, .n_parts = 1, .parts = inner_parts};
+static const struct codec_shape inner_grown = {
+    .type = CODEC_TYPE_RECORD, .n_parts = 2, .parts = inner_parts};
+static const struct codec_part outer_parts[] = {
+    {.name = ODK_STR_INIT("a"), .shape = &a_string},
+    {.name = ODK_STR_INIT("in"), .shape = &inner}};
+static const struct codec_part outer_grown_parts[] = {
+    {.name = ODK_STR_INIT("a"), .shape = &a_string},
+    {.name = ODK_STR_INIT("in"), .shape = &inner_grown},
+    {.name = ODK_STR_INIT("d"), .shape = &maybe, .preset = {"\0", 1}}};
+static const struct codec_shape outer = {
+    .type = CODEC_TYPE_RECORD, .n_parts = 2, .parts = outer_parts};
+static const struct codec_shape outer_grown = {
+    .type = CODEC_TYPE_RECORD, .n_parts = 3, .parts = outer_grown_parts};
+
+static void
+content_does_not_change_when_a_schema_grows(void **state)
+{
+    struct fixture *f = *state;
+    struct odk_buf grown;
+    const struct odk_str others[] = {ODK_STR("\x02x\x06\x08\0"),
+                                     ODK_STR("\x02x\x06\x0A\x02\0"),
+                                     ODK_STR("\x02x\x08\x0A\0")};
+
+    odk_buf_init(&grown, 0);
+    assert_int_equal(
+        codec_shape_content(&outer, ODK_STR("\x02x\x06"), &f->buf, &f->err), 0);
+    assert_int_equal(codec_shape_content(&outer_grown,
+                                         ODK_STR("\x02x\x06\x0A\0"), &grown,
+                                         &f->err),
+                     0);
+    assert_true(odk_str_eq(odk_buf_str(&f->buf), odk_buf_str(&grown)));
+    for (size_t i = 0; i < ODK_ARRAY_LEN(others); i++) {
+        odk_buf_clear(&grown);
+        assert_int_equal(
+            codec_shape_content(&outer_grown, others[i], &grown, &f->err), 0);
+        assert_false(odk_str_eq(odk_buf_str(&f->buf), odk_buf_str(&grown)));
+    }
+    odk_buf_release(&grown);
+}
+
+static void
+expect_content(struct fixture *f, enum codec_kind kind, const void *record,
+               const char *sha256)
+{
+    uint8_t digest[ODK_SHA256_BYTES];
+    char text[2 * ODK_SHA256_BYTES + 1];
+
+    odk_buf_clear(&f->buf);
+    codec_content(kind, record, &f->buf);
+    odk_sha256(odk_buf_str(&f->buf), ODK_STR(""), digest);
+    for (size_t i = 0; i < sizeof(digest); i++) {
+        (void)snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    }
+    assert_string_equal(text, sha256);
+}
+
+/* These are in databases: a schema may grow, they stay. */
+static void
+digests_that_are_kept_never_change(void **state)
+{
+    struct fixture *f = *state;
+    struct codec_start_workflow start = codec_sample_start();
+    struct codec_signal_workflow signal;
+    struct codec_cancel_workflow cancel;
+    struct codec_terminate_workflow terminate;
+    struct codec_resolve_compensation resolve;
+
+    codec_signal_workflow_init(&signal);
+    codec_cancel_workflow_init(&cancel);
+    codec_terminate_workflow_init(&terminate);
+    codec_resolve_compensation_init(&resolve);
+    signal.name = ODK_STR("paid");
+    signal.payload = ODK_STR("{}");
+    cancel.reason = ODK_STR("over");
+    terminate.run_id = ODK_STR("0193a5d0-0000-7000-8000-000000000001");
+    resolve.has_entry = true;
+    resolve.entry = 3;
+    expect_content(
+        f, CODEC_START_WORKFLOW, &start,
+        "75705bb41dfcc29b30e65151c2b2265c74e5125f1699fc678bf6b7952819b454");
+    expect_content(
+        f, CODEC_SIGNAL_WORKFLOW, &signal,
+        "dc39c373be2db174dedefd6bfffa8576a987f81ef2c8804023e4f2d50555da2c");
+    expect_content(
+        f, CODEC_CANCEL_WORKFLOW, &cancel,
+        "dbc686091066ef57c7a38098a11306136a77269d1d1910bb24bad55ff38aa5ab");
+    expect_content(
+        f, CODEC_TERMINATE_WORKFLOW, &terminate,
+        "d84a9bb7b33877a6d173ab63a7715b75253d6b12612cac0420d46885d73ac0f5");
+    expect_content(
+        f, CODEC_RESOLVE_COMPENSATION, &resolve,
+        "c3f0b74f88b42870306027b19ad5aa3012c23421c6390304abf18424b12b3238");
+}
+
+static void
+content_of_another_record_or_value_is_another(void **state)
+{
+    struct fixture *f = *state;
+    struct codec_start_workflow start = codec_sample_start();
+    struct odk_buf other;
+
+    odk_buf_init(&other, 0);
+    codec_content(CODEC_START_WORKFLOW, &start, &f->buf);
+    codec_content(CODEC_START_WORKFLOW, &start, &other);
+    assert_true(odk_str_eq(odk_buf_str(&f->buf), odk_buf_str(&other)));
+    odk_buf_clear(&other);
+    start.conflict_policy = CODEC_CONFLICT_POLICY_FAIL;
+    codec_content(CODEC_START_WORKFLOW, &start, &other);
+    assert_false(odk_str_eq(odk_buf_str(&f->buf), odk_buf_str(&other)));
+    odk_buf_release(&other);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int
@@ -563,6 +692,9 @@ main(void)
         TEST(a_bomb_of_empty_items_is_defused),
         TEST(schemas_are_limited_in_number),
         TEST(resolution_stops_at_its_limit),
+        TEST(content_does_not_change_when_a_schema_grows),
+        TEST(digests_that_are_kept_never_change),
+        TEST(content_of_another_record_or_value_is_another),
     };
 
     return cmocka_run_group_tests_name("codec", tests, NULL, NULL);
