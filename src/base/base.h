@@ -17,6 +17,7 @@
 #include "base/base_rand.h"
 #include "base/base_str.h"
 #include "base/base_time.h"
+#include "base/base_trace.h"
 #include "base/base_uuid.h"
 
 #define ODK_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))

@@ -77,9 +77,9 @@ int codec_encode(const struct codec *codec, enum codec_kind kind,
                  const void *record, struct odk_buf *out,
                  struct odk_err *err) ODK_MUST_USE;
 
-/** Appends what a record, a struct codec_<kind>, says, in a form of which a hash
- * may be kept: it does not depend on the schema's version, and a field that
- * has its default does not show in it. */
+/** Appends what a record, a struct codec_<kind>, says, in a form of which a
+ * hash may be kept: it does not depend on the schema's version, and a field
+ * that has its default does not show in it. */
 void codec_content(enum codec_kind kind, const void *record,
                    struct odk_buf *out);
 

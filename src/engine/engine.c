@@ -160,6 +160,7 @@ engine_new(const struct engine_start *start, struct engine **out,
     identity.count = start->task_republish_ms;
     identity.mode = start->is_express ? ODK_STR("EXPRESS") : odk_str(NULL);
     identity.value = start->context;
+    identity.traceparent = start->traceparent;
     engine_apply_identity(engine, &identity);
     engine->probe = start->probe;
     engine->input = start->input ? json_incref(start->input) : json_object();

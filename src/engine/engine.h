@@ -101,6 +101,7 @@ struct engine_start {
     json_t *input; /**< borrowed; a reference is taken */
     odk_dur_ms execution_timeout_ms; /**< 0: the definition's */
     struct engine_reply_to reply;
+    struct odk_str traceparent; /**< W3C trace context; ptr NULL: none */
     bool is_express;
     odk_dur_ms task_republish_ms; /**< a Task without an answer for so long is
                                      sent again; 0: never */
@@ -262,6 +263,8 @@ struct engine_identity {
     struct odk_uuid run_id;
     struct odk_str definition;
     int32_t definition_version;
+    struct odk_str traceparent; /**< of the command that started the run; ptr
+                                   NULL: none */
 };
 
 /** Read at any time; what is pointed to is borrowed until the next step. */

@@ -103,6 +103,9 @@ engine_apply_identity(struct engine *engine, const struct engine_entry *entry)
     identity->workflow_id = odk_arena_str(arena, entry->workflow_id);
     identity->definition = odk_arena_str(arena, entry->definition);
     identity->definition_version = (int32_t)entry->number;
+    if (entry->traceparent.ptr) {
+        identity->traceparent = odk_arena_str(arena, entry->traceparent);
+    }
     (void)odk_uuid_parse(entry->run_id, &identity->run_id);
     engine->timeout_ms = entry->due;
     engine->republish_ms = entry->count;

@@ -41,6 +41,7 @@
     X(run_id, "runId", STR, TOP)                                               \
     X(definition, "definition", STR, TOP)                                      \
     X(number, "number", I64, TOP)                                              \
+    X(traceparent, "traceparent", STR, TOP)                                    \
     X(topic, "topic", STR, TOP)                                                \
     X(partition, "partition", I32, TOP)                                        \
     X(correlation_id, "correlationId", STR, TOP)                               \
@@ -192,7 +193,8 @@ enum engine_field {
     X(FACT_IDENTITY, "identity", FACT,                                         \
       ENGINE_F(namespace_) | ENGINE_F(workflow_id) | ENGINE_F(run_id) |        \
           ENGINE_F(definition) | ENGINE_F(number) | ENGINE_F(due) |            \
-          ENGINE_F(mode) | ENGINE_F(count) | ENGINE_F(value))                  \
+          ENGINE_F(mode) | ENGINE_F(count) | ENGINE_F(value) |                 \
+          ENGINE_F(traceparent))                                               \
     X(FACT_REPLY, "reply", FACT,                                               \
       ENGINE_F(topic) | ENGINE_F(partition) | ENGINE_F(correlation_id))        \
     X(FACT_UNDO_STARTED, "compensationTaskStarted", FACT,                      \
@@ -286,6 +288,7 @@ struct engine_entry {
     struct odk_str run_id;
     struct odk_str definition;
     int64_t number;
+    struct odk_str traceparent;
     struct odk_str topic;
     int32_t partition;
     struct odk_str correlation_id;

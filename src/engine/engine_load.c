@@ -195,6 +195,10 @@ load_identity(struct engine *engine, json_t *saved, struct odk_err *err)
     identity->definition =
         odk_arena_str(arena, json_str(json_get(saved, "definition")));
     identity->definition_version = (int32_t)get_i64(saved, "definitionVersion");
+    if (json_get(saved, "traceparent")) {
+        identity->traceparent =
+            odk_arena_str(arena, json_str(json_get(saved, "traceparent")));
+    }
     engine->timeout_ms = get_i64(saved, "timeout");
     engine->republish_ms = get_i64(saved, "republish");
     engine->is_express = get_i64(saved, "express") != 0;

@@ -254,6 +254,7 @@ put_identity(const struct engine *engine, struct odk_buf *out,
     put_str(out, "runId", odk_str(run_id));
     put_str(out, "definition", identity->definition);
     put_i64(out, "definitionVersion", identity->definition_version);
+    put_str(out, "traceparent", identity->traceparent);
     put_i64(out, "timeout", engine->timeout_ms);
     put_i64(out, "republish", engine->republish_ms);
     put_i64(out, "express", engine->is_express);

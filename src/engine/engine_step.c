@@ -210,6 +210,7 @@ take_start(struct engine *engine, const struct engine_input *input)
     identity.count = engine->republish_ms;
     identity.mode = engine->is_express ? ODK_STR("EXPRESS") : odk_str(NULL);
     identity.value = engine->context;
+    identity.traceparent = engine->identity.traceparent;
     engine_emit(engine, &identity);
     add_reply(engine, &engine->first_reply);
     add_reply(engine, &input->reply);

@@ -287,6 +287,38 @@ the_same_seed_gives_the_same_numbers(void **state)
     }
 }
 
+static void
+a_trace_context_is_carried_and_a_malformed_one_is_not(void **state)
+{
+    static const char good[] =
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    static const char *const bad[] = {
+        "",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+        "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+        "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x",
+    };
+    struct odk_str out;
+    (void)state;
+
+    assert_true(odk_traceparent_parse(odk_str(good), &out));
+    assert_true(odk_str_is(out, good));
+    for (size_t i = 0; i < ODK_ARRAY_LEN(bad); i++) {
+        assert_false(odk_traceparent_parse(odk_str(bad[i]), &out));
+        assert_null(out.ptr);
+    }
+    assert_false(odk_traceparent_parse((struct odk_str){0}, &out));
+    assert_true(odk_traceparent_parse(
+        ODK_STR("01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-new"),
+        &out));
+    assert_int_equal(out.len, ODK_TRACEPARENT_BYTES);
+}
+
 int
 main(void)
 {
@@ -308,6 +340,7 @@ main(void)
         cmocka_unit_test(digests_agree_with_published_vectors),
         cmocka_unit_test(an_error_carries_its_context_outside_in),
         cmocka_unit_test(the_same_seed_gives_the_same_numbers),
+        cmocka_unit_test(a_trace_context_is_carried_and_a_malformed_one_is_not),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

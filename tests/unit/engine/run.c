@@ -171,6 +171,7 @@ run_start(struct run *run, const char *definition, const char *input)
         .definition_version = 1,
         .machine = run->machine,
         .input = value,
+        .traceparent = ODK_STR(RUN_TRACEPARENT),
         .reply = {.topic = ODK_STR("odradek.replies.default"),
                   .partition = 1,
                   .correlation_id = ODK_STR("c")},

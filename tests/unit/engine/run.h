@@ -14,6 +14,10 @@
 #include "engine/engine.h"
 #include "json/json.h"
 
+/** The trace that every run is started with. */
+#define RUN_TRACEPARENT                                                        \
+    "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
 #define RUN_TASKS_MAX  64
 #define RUN_TIMERS_MAX 256
 

@@ -209,6 +209,29 @@ a_silent_task_is_sent_again_with_the_same_attempt(void **state)
     run_release(&run);
 }
 
+static void
+a_run_keeps_the_trace_that_started_it(void **state)
+{
+    struct run run;
+    struct engine *engine = NULL;
+    struct odk_err err = {0};
+    struct odk_buf saved;
+
+    (void)state;
+    run_start(&run, ONE_TASK, "{}");
+    assert_true(
+        odk_str_is(engine_identity(run.engine)->traceparent, RUN_TRACEPARENT));
+    odk_buf_init(&saved, 0);
+    engine_save(run.engine, &saved);
+    assert_int_equal(
+        engine_load(odk_buf_str(&saved), run.machine, &engine, &err), 0);
+    assert_true(
+        odk_str_is(engine_identity(engine)->traceparent, RUN_TRACEPARENT));
+    engine_free(engine);
+    odk_buf_release(&saved);
+    run_release(&run);
+}
+
 #define SIGNAL_WAIT                                                            \
     "{'StartAt':'A','States':{'A':{'Type':'Task','Resource':"                  \
     "'odradek:wait-signal','Parameters':{'Name':'go'},"                        \
@@ -521,6 +544,7 @@ main(void)
         cmocka_unit_test(schedule_to_start_ends_when_a_worker_starts),
         cmocka_unit_test(schedule_to_close_spans_all_attempts),
         cmocka_unit_test(a_silent_task_is_sent_again_with_the_same_attempt),
+        cmocka_unit_test(a_run_keeps_the_trace_that_started_it),
         cmocka_unit_test(signals_are_kept_before_the_wait_and_taken_in_order),
         cmocka_unit_test(signals_that_nobody_takes_are_bounded_by_their_bytes),
         cmocka_unit_test(a_signal_that_does_not_come_is_a_time_out),
