@@ -45,7 +45,8 @@ enum odk_err_class {
     X(EFATAL, 18, RETRY, "the producer must be replaced")                      \
     X(EIO, 19, RETRY, "input or output failed")                                \
     X(EUNSUPPORTED, 20, REJECT, "not supported")                               \
-    X(EINTERNAL, 21, BUG, "internal error")
+    X(EINTERNAL, 21, BUG, "internal error")                                    \
+    X(ESKEW, 22, RETRY, "our clock is too far from the database's")
 
 enum {
 #define X(name, number, class, text) ODK_##name = -(number),

@@ -400,6 +400,9 @@ flush(struct lane *lane, odk_dur_ms *next_at)
     }
     lane->flush_at = 0;
     int rc = lane_flush_published(lane, &err);
+    if (rc == ODK_ESKEW) {
+        return; /* the watch of the server drops the shards */
+    }
     if (rc == ODK_EFENCED) {
         lane->stats.fenced++;
         lane_shards_drop_all(lane);
@@ -555,7 +558,7 @@ run_inputs(struct lane *lane)
     struct lane_input *inputs = lane->inputs.items;
     size_t at = 0;
 
-    while (at < lane->inputs.n && !lane->is_store_down &&
+    while (at < lane->inputs.n && !lane->is_store_down && !lane->is_clock_off &&
            !lane->is_polled_aside) {
         size_t n = lane->inputs.n - at;
         n = n < lane->slice_max ? n : lane->slice_max;
@@ -592,6 +595,7 @@ lane_tick(struct lane *lane, odk_dur_ms wait_max)
     atomic_fetch_add(&lane->heartbeat, 1);
     odk_arena_reset(&lane->arena);
     lane->newest.n = 0;
+    lane_wall_read(lane);
     do_revoked(lane);
     do_assigned(lane);
     if (lane->is_out_of_range) {
@@ -599,6 +603,7 @@ lane_tick(struct lane *lane, odk_dur_ms wait_max)
         lane_shards_drop_all(lane);
     }
     store_mend(lane, &next_at);
+    lane_watch_server(lane, &next_at);
     producer_mend(lane);
     lane_shards_acquire(lane, &next_at);
     do_rewinds(lane);

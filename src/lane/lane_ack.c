@@ -372,7 +372,7 @@ flush_commit(struct lane *lane, struct odk_err *err)
     int rc = 0;
 
     if (batch.n_shards > 0) {
-        rc = lane_of_store(lane, store_commit(&lane->store, &batch, err));
+        rc = lane_commit(lane, &batch, err);
     }
     if (batch.n_shards > 0 && rc == 0) {
         flushed(lane);

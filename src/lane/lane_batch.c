@@ -587,6 +587,8 @@ run_failed(struct lane *lane, struct lane_input *inputs, size_t n,
         lane_log(lane, ODK_LOG_WARN, "shard.fenced",
                  "another owner took over: %s", err->message);
         drop_batch_shards(lane, 100);
+    } else if (err->code == ODK_ESKEW) {
+        drop_batch_shards(lane, 0);
     } else if (err->code == ODK_EAGAIN || kind == ODK_CLASS_CORRUPT ||
                kind == ODK_CLASS_BUG) {
         lane_log(lane, ODK_LOG_WARN, "batch.failed", "%s", err->message);
@@ -638,7 +640,7 @@ lane_run(struct lane *lane, struct lane_input *inputs, size_t n)
         rc = build(lane, &batch, &err);
     }
     if (rc == 0) {
-        rc = store_commit(&lane->store, &batch, &err);
+        rc = lane_commit(lane, &batch, &err);
     }
     if (rc == 0) {
         committed(lane);

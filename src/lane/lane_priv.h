@@ -13,6 +13,7 @@
 #include "lane/lane_batch_priv.h"
 #include "lane/lane_cache_priv.h"
 #include "lane/lane_input_priv.h"
+#include "lane/lane_server_priv.h"
 #include "lane/lane_shard_priv.h"
 #include "lane/lane_step_priv.h"
 #include "lane/lane_timer_priv.h"
@@ -39,6 +40,11 @@ struct lane {
     struct lane_vec suspects; /**< struct bus_ack: refused with others */
     struct lane_vec failed; /**< struct bus_ack: permanently refused outputs */
     size_t slice_max; /**< inputs a batch now: halves when a value is refused */
+    odk_time_ms wall; /**< as read in this tick */
+    odk_dur_ms wall_read_at;
+    bool is_clock_off; /**< too far from the server's: nothing is committed */
+    odk_dur_ms clock_alarm_at; /**< not before */
+    odk_dur_ms server_look_at; /**< monotonic */
     bool is_store_down;
     bool is_store_broken; /**< a call told so: its connection is gone */
     odk_dur_ms store_retry_at;

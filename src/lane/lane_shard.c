@@ -3,9 +3,8 @@
 
 #include "lane/lane_priv.h"
 
-#define PAUSE_MS_MIN  100
-#define PAUSE_MS_MAX  10000
-#define CLOCK_SKEW_MS 5000
+#define PAUSE_MS_MIN 100
+#define PAUSE_MS_MAX 10000
 /* How often a quarantined shard looks whether an operator released it. */
 #define QUARANTINE_LOOK_MS 10000
 #define TIMER_PAGE         1024u
@@ -23,17 +22,6 @@ lane_shard_find(struct lane *lane, int32_t id)
         shard = shard->next;
     }
     return shard;
-}
-
-odk_time_ms
-lane_shard_now(const struct lane *lane, const struct lane_shard *shard)
-{
-    const struct lane_clock *clock = &lane->options.clock;
-    odk_time_ms wall = clock->wall(clock->ctx);
-    odk_time_ms carried = odk_time_add(
-        shard->row.clock, lane_monotonic(lane) - shard->clock_read_at);
-
-    return wall > carried ? wall : carried;
 }
 
 void
@@ -172,23 +160,6 @@ unfit(struct lane *lane, struct lane_shard *shard, struct odk_err *err,
 {
     lane_shard_quarantine(lane, shard, reason);
     return odk_err_set(err, ODK_EQUARANTINE, "%s", reason);
-}
-
-static int
-check_clock(struct lane *lane, const struct lane_shard *shard,
-            struct odk_err *err)
-{
-    const struct lane_clock *clock = &lane->options.clock;
-    odk_dur_ms skew = clock->wall(clock->ctx) - shard->row.server_time;
-
-    if (shard->row.server_time &&
-        (skew > CLOCK_SKEW_MS || skew < -CLOCK_SKEW_MS)) {
-        return odk_err_set(err, ODK_EAGAIN,
-                           "this machine's clock is %lld ms from PostgreSQL's; "
-                           "synchronise the clocks",
-                           (long long)skew);
-    }
-    return 0;
 }
 
 static int
@@ -471,7 +442,7 @@ acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
         return odk_err_set(err, ODK_EQUARANTINE, "%.*s",
                            ODK_STR_ARG(shard->row.quarantine));
     }
-    rc = check_clock(lane, shard, err);
+    rc = lane_check_clock(lane, shard->row.server_time, err);
     rc = rc ? rc
             : check_log(lane, shard, LANE_TOPIC_COMMANDS,
                         shard->row.next_command, err);
@@ -517,7 +488,8 @@ lane_shards_acquire(struct lane *lane, odk_dur_ms *next_at)
 {
     odk_dur_ms now = lane_monotonic(lane);
 
-    for (struct lane_shard *shard = lane->shards; shard && !lane->is_store_down;
+    for (struct lane_shard *shard = lane->shards;
+         shard && !lane->is_store_down && !lane->is_clock_off;
          shard = shard->next) {
         struct odk_err err = {0};
         bool was_quarantined = shard->state == LANE_SHARD_QUARANTINED;
@@ -526,6 +498,10 @@ lane_shards_acquire(struct lane *lane, odk_dur_ms *next_at)
         }
         int rc = acquire(lane, shard, &err);
         if (rc == 0) {
+            continue;
+        }
+        if (rc == ODK_ESKEW) {
+            lane_shard_drop(lane, shard, 0); /* it is not the shard's fault */
             continue;
         }
         if (rc == ODK_EQUARANTINE) {

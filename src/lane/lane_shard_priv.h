@@ -98,9 +98,5 @@ int lane_shard_start(struct lane *lane, const struct lane_shard *shard,
 /** Reads the next page of timers. */
 int lane_shard_timer_page(struct lane *lane, struct lane_shard *shard,
                           struct odk_err *err) ODK_MUST_USE;
-/** Time of the shard: never behind what was written, nor behind the wall clock
- * (I10). */
-odk_time_ms lane_shard_now(const struct lane *lane,
-                           const struct lane_shard *shard);
 
 #endif

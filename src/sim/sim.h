@@ -32,6 +32,7 @@
     X(SOURCE_OFF, "source-off", "source watermarks are stored one too low")    \
     X(READER_OFF, "reader-off", "the reader's watermark is one too low")       \
     X(HISTORY_LOST, "history-lost", "one history row in 20 is not stored")     \
+    X(SKEWED, "skewed", "a commit's clock is not checked")                     \
     X(STATE_LOST, "state-lost", "one state in 20 is not stored")
 
 enum sim_mutant {

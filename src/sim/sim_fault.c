@@ -1,5 +1,8 @@
 #include "sim/sim_priv.h"
 
+/* How far a clock is off where nobody has to notice. */
+#define CLOCK_MS_MAX 4500
+
 /* ---- what kind of a world ---- */
 
 static size_t
@@ -151,12 +154,39 @@ topic_fails(struct sim *sim)
 }
 
 static void
+clock_returns(struct sim *sim, void *arg)
+{
+    struct sim_node *node = arg;
+
+    node->offset_ms = sim_between(&sim->chaos, -CLOCK_MS_MAX, CLOCK_MS_MAX);
+    sim_trace(sim, "n%d's clock is set right, to %+lld ms", node->id,
+              (long long)node->offset_ms);
+}
+
+/* Too far to commit anything, for a while. */
+static void
+clock_leaps(struct sim *sim, struct sim_node *node)
+{
+    odk_dur_ms leap = sim_between(
+        &sim->chaos, 7000, (int64_t)pick(&sim->chaos, 9000, 60000, 7200000));
+
+    node->offset_ms = sim_chance(&sim->chaos, 500) ? leap : -leap;
+    sim_trace(sim, "n%d's clock leaps to %+lld ms", node->id,
+              (long long)node->offset_ms);
+    sim_after(sim, sim_between(&sim->chaos, 1, 30000), clock_returns, node);
+}
+
+static void
 clock_jumps(struct sim *sim, struct sim_node *node)
 {
     if (!sim->profile.has_skew) {
         return;
     }
-    node->offset_ms = sim_between(&sim->chaos, -4500, 4500);
+    if (sim->now > SIM_START && sim_chance(&sim->chaos, 400)) {
+        clock_leaps(sim, node);
+        return;
+    }
+    node->offset_ms = sim_between(&sim->chaos, -CLOCK_MS_MAX, CLOCK_MS_MAX);
     if (sim->now == SIM_START) {
         /* Once: the monotonic clock must not jump. */
         node->drift_ppm = sim_between(&sim->chaos, 0, 500);
@@ -228,7 +258,7 @@ backup(struct sim *sim, void *arg)
     sim_trace(sim, "the standby falls behind from here");
 }
 
-/* A shard without work looks at nothing: one input for each. */
+/* A place without new records is not asked for its position. */
 static void
 poke(struct sim *sim, void *arg)
 {
@@ -255,7 +285,6 @@ last_act(struct sim *sim)
     sim->is_losing = sim->is_expecting_quarantine = true;
     sim->is_calm = true;
     sim_faults_end(sim);
-    sim_after(sim, 60000, poke, NULL);
     sim_after(sim, 120000, last_act_ends, NULL);
 }
 
@@ -308,6 +337,7 @@ tail_is_lost(struct sim *sim, void *arg)
     sim->shards[partition].cut_topic = topic;
     sim->shards[partition].cut_next = next;
     last_act(sim);
+    sim_after(sim, 60000, poke, NULL);
 }
 
 void

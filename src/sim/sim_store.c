@@ -45,6 +45,14 @@ sim_reconnect(struct store *store, struct odk_err *err)
     return store_reconnect(&node->store, err);
 }
 
+static int
+sim_server(struct store *store, struct store_server *out, struct odk_err *err)
+{
+    struct sim_node *node = node_of(store);
+
+    return sim_point(node) ? store_server(&node->store, out, err) : dead(err);
+}
+
 // NOLINTNEXTLINE(readability-function-size): the port's signature
 static int
 sim_acquire(struct store *store, int32_t shard, int64_t fence, // NOLINT
@@ -357,7 +365,8 @@ commit_below(struct sim_node *node, const struct store_batch *batch,
         sim_model_commit(node, batch, before);
     } else if (fate == FATE_FAILED &&
                sim_is_mutant(sim, SIM_MUTANT_OFFSET_FIRST)) {
-        struct store_batch offsets = {.shards = batch->shards,
+        struct store_batch offsets = {.wall = batch->wall,
+                                      .shards = batch->shards,
                                       .n_shards = batch->n_shards};
         (void)!store_reconnect(&node->store, NULL);
         (void)!store_commit(&node->store, &offsets, NULL);
@@ -394,6 +403,8 @@ sim_commit(struct store *store, const struct store_batch *batch,
         odk_arena_init(&arena, 0);
         struct twisted *twisted = odk_arena_alloc(&arena, sizeof(*twisted));
         twisted->batch = *batch;
+        twisted->batch.wall =
+            sim_is_mutant(sim, SIM_MUTANT_SKEWED) ? sim->now : batch->wall;
         twist_moves(sim, batch, twisted);
         twist_rows(sim, batch, twisted);
         rc = commit_below(node, &twisted->batch, fate, err);
@@ -407,6 +418,7 @@ sim_commit(struct store *store, const struct store_batch *batch,
 static const struct store_ops ops = {
     .close = sim_close,
     .reconnect = sim_reconnect,
+    .server = sim_server,
     .acquire = sim_acquire,
     .quarantine = sim_quarantine,
     .accept_server = sim_accept_server,

@@ -22,6 +22,15 @@ store_reconnect(struct store *store, struct odk_err *err)
 }
 
 int
+store_server(struct store *store, struct store_server *out, struct odk_err *err)
+{
+    *out = (struct store_server){0};
+    int rc = store->ops->server(store, out, err);
+    odk_assert(rc <= 0);
+    return rc;
+}
+
+int
 store_acquire(struct store *store, int32_t shard, int64_t fence, // NOLINT
               struct odk_str owner, struct odk_arena *arena,
               struct store_shard *out, struct odk_err *err)
@@ -238,6 +247,7 @@ int
 store_commit(struct store *store, const struct store_batch *batch,
              struct odk_err *err)
 {
+    odk_assert(batch->wall > 0);
     check_moves(batch);
     check_rows(batch);
     int rc = store->ops->commit(store, batch, err);

@@ -15,6 +15,16 @@
 
 #include "base/base.h"
 
+/** How far a committer's wall clock may be from the server's (I10). */
+#define STORE_SKEW_MS_MAX 5000
+
+/** Who answers. */
+struct store_server {
+    uint64_t system_id;
+    uint32_t timeline;
+    odk_time_ms time; /**< its clock */
+};
+
 /** The shard row. */
 struct store_shard {
     int32_t shard;
@@ -174,6 +184,8 @@ struct store_parked_write {
 };
 
 struct store_batch {
+    odk_time_ms wall; /**< the clock that the batch's times are from, carried to
+                         now: it must be the server's */
     const struct store_shard_move *shards; /**< ascending */
     size_t n_shards;
     const struct store_execution_write
@@ -199,6 +211,8 @@ struct store;
 struct store_ops {
     void (*close)(struct store *store);
     int (*reconnect)(struct store *store, struct odk_err *err);
+    int (*server)(struct store *store, struct store_server *out,
+                  struct odk_err *err);
     int (*acquire)(struct store *store, int32_t shard, int64_t fence,
                    struct odk_str owner, struct odk_arena *arena,
                    struct store_shard *out, struct odk_err *err);
@@ -242,6 +256,10 @@ void store_close(struct store *store);
 /** A new connection after ODK_ECONN or ODK_EUNKNOWN_COMMIT. Every shard must be
  * acquired again. */
 int store_reconnect(struct store *store, struct odk_err *err) ODK_MUST_USE;
+
+/** Who answers at the other end of the connection, and its clock. */
+int store_server(struct store *store, struct store_server *out,
+                 struct odk_err *err) ODK_MUST_USE;
 
 /**
  * Takes the shard: waits for the predecessor's open transaction (bounded; ends
@@ -301,8 +319,10 @@ int store_definition(struct store *store, struct odk_str namespace_,
 
 /**
  * One transaction, all or nothing. ODK_EFENCED: another owner or out of turn
- * (nothing was written); ODK_EREFUSED: PostgreSQL refused a value (SQLSTATE 22,
- * 23 on another table, 54: nothing was written); ODK_ECONN before COMMIT was
+ * (nothing was written); ODK_ESKEW: the batch's wall clock is further than
+ * STORE_SKEW_MS_MAX from the server's (nothing was written); ODK_EREFUSED:
+ * PostgreSQL refused a value (SQLSTATE 22, 23 on another table, 54: nothing was
+ * written); ODK_ECONN before COMMIT was
  * sent: nothing was written; ODK_EUNKNOWN_COMMIT: ask by acquiring again.
  */
 int store_commit(struct store *store, const struct store_batch *batch,

@@ -55,6 +55,19 @@ mem_reconnect(struct store *store, struct odk_err *err)
     return 0;
 }
 
+static int
+mem_server(struct store *store, struct store_server *out, struct odk_err *err)
+{
+    const struct store_mem *mem = mem_of(store);
+    int rc = check_connection(mem, err);
+
+    if (rc == 0) {
+        *out = (struct store_server){mem->db->system_id, mem->db->timeline,
+                                     mem->db->now};
+    }
+    return rc;
+}
+
 /* ---- ownership ---- */
 
 static int
@@ -382,6 +395,7 @@ mem_commit(struct store *store, const struct store_batch *batch,
 static const struct store_ops ops = {
     .close = mem_close,
     .reconnect = mem_reconnect,
+    .server = mem_server,
     .acquire = mem_acquire,
     .quarantine = mem_quarantine,
     .accept_server = mem_accept_server,

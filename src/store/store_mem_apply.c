@@ -110,6 +110,12 @@ store_mem_check(const struct store_mem_db *db, const struct store_batch *batch,
                                (int)move->shard);
         }
     }
+    odk_dur_ms skew = batch->wall - db->now;
+    if (skew > STORE_SKEW_MS_MAX || skew < -STORE_SKEW_MS_MAX) {
+        return odk_err_set(err, ODK_ESKEW,
+                           "the clock is %lld ms from the database's",
+                           (long long)skew);
+    }
     if (!are_values_fine(db, batch)) {
         return odk_err_set(err, ODK_EREFUSED, "a value of the batch");
     }

@@ -40,6 +40,7 @@ pg_reconnect(struct store *store, struct odk_err *err)
 static const struct store_ops ops = {
     .close = pg_close,
     .reconnect = pg_reconnect,
+    .server = store_pg_server,
     .acquire = store_pg_acquire,
     .quarantine = store_pg_quarantine,
     .accept_server = store_pg_accept_server,

@@ -173,6 +173,7 @@ send_shard_moves(struct store_pg_conn *conn, const struct store_batch *batch,
         store_pg_param_i64(params, store_pg_from_u64(move->published));
         store_pg_param_i64(params, move->history_offset);
         store_pg_param_i64(params, move->clock);
+        store_pg_param_time(params, batch->wall);
         rc = store_pg_send(conn, STORE_PG_SHARD_MOVE, err);
     }
     return rc;

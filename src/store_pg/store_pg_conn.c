@@ -144,6 +144,16 @@ is_of_shard(const PGresult *result)
            strcmp(table, "shard") == 0;
 }
 
+/* §1, I10: the clock of the row, and of no other, has no value when the
+ * committer's is too far from the server's. */
+static bool
+is_skewed(const PGresult *result)
+{
+    const char *column = PQresultErrorField(result, PG_DIAG_COLUMN_NAME);
+
+    return column != NULL && strcmp(column, "clock") == 0;
+}
+
 /* Only the primary message: details quote rows, which are not ours to log. */
 static int
 refused(struct store_pg_conn *conn, const PGresult *result, struct odk_err *err)
@@ -153,6 +163,12 @@ refused(struct store_pg_conn *conn, const PGresult *result, struct odk_err *err)
 
     if (state[0] == '\0' || text == NULL) {
         return lost(conn, err);
+    }
+    if (is_state(state, "23502") && is_of_shard(result) && is_skewed(result)) {
+        return odk_err_set(err, ODK_ESKEW,
+                           "the clock of this machine is more than %d ms from "
+                           "PostgreSQL's",
+                           STORE_SKEW_MS_MAX);
     }
     int code = code_of_state(state);
     if (is_state(state, "23") && is_of_shard(result)) {

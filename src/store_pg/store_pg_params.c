@@ -143,6 +143,12 @@ store_pg_param_i64(struct store_pg_params *params, int64_t value)
 }
 
 void
+store_pg_param_time(struct store_pg_params *params, odk_time_ms value)
+{
+    store_pg_param_i64(params, time_to_pg(value));
+}
+
+void
 store_pg_param_bool(struct store_pg_params *params, bool value)
 {
     param_begin(params);

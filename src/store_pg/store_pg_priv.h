@@ -59,6 +59,7 @@ void store_pg_params_clear(struct store_pg_params *params);
  * NULL gives NULL. */
 void store_pg_param_i32(struct store_pg_params *params, int32_t value);
 void store_pg_param_i64(struct store_pg_params *params, int64_t value);
+void store_pg_param_time(struct store_pg_params *params, odk_time_ms value);
 void store_pg_param_bool(struct store_pg_params *params, bool value);
 void store_pg_param_str(struct store_pg_params *params, struct odk_str value);
 void store_pg_param_uuid(struct store_pg_params *params,
@@ -218,6 +219,8 @@ int store_pg_commit(struct store *store, const struct store_batch *batch,
                     struct odk_err *err) ODK_MUST_USE;
 
 /** store_pg_shard.c */
+int store_pg_server(struct store *store, struct store_server *out,
+                    struct odk_err *err) ODK_MUST_USE;
 int store_pg_acquire(struct store *store, int32_t shard, int64_t fence,
                      struct odk_str owner, struct odk_arena *arena,
                      struct store_shard *out,

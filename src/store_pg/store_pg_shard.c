@@ -128,6 +128,29 @@ store_pg_acquire(struct store *store, int32_t shard, int64_t fence, // NOLINT
     return 0;
 }
 
+static void
+read_server(const PGresult *result, struct store_server *out)
+{
+    odk_assert(PQntuples(result) == 1);
+    out->system_id = (uint64_t)store_pg_i64(result, 0, 0);
+    out->timeline = (uint32_t)store_pg_i32(result, 0, 1);
+    out->time = store_pg_time(result, 0, 2);
+}
+
+int
+store_pg_server(struct store *store, struct store_server *out,
+                struct odk_err *err)
+{
+    struct store_pg_conn *conn = &store_pg_of(store)->conn;
+
+    store_pg_params_clear(&conn->params);
+    int rc = store_pg_run(conn, STORE_PG_SERVER_IDENTITY, err);
+    if (rc == 0) {
+        read_server(store_pg_result(conn, 0), out);
+    }
+    return rc;
+}
+
 /* A shard without a row is nobody's. */
 static int
 run_fenced(struct store_pg_conn *conn, enum store_pg_statement statement,

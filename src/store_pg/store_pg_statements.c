@@ -49,13 +49,18 @@ static const struct {
          "system_id = i.system_id, timeline = i.timeline "
          "FROM odradek.server_identity() i "
          "WHERE s.shard = $1::int4 RETURNING 1) SELECT 1 / count(*) FROM w"},
+    /* A batch out of turn leaves `batch` without a value, one of a clock that
+     * is not the server's (STORE_SKEW_MS_MAX) leaves `clock` without one. now()
+     * is when the BEGIN came: a wait for the row's lock is not the clock's. */
     [STORE_PG_SHARD_MOVE] =
         {"shard_move",
          "WITH w AS (UPDATE odradek.shard SET writer_fence = $2::int8, "
          "batch = CASE WHEN batch = $3::int8 THEN $3 + 1 END, "
          "next_command = $4::int8, next_result = $5::int8, "
          "outbox_seq = $6::int8, published = $7::int8, "
-         "history_offset = $8::int8, clock = $9::int8 "
+         "history_offset = $8::int8, "
+         "clock = CASE WHEN $10::timestamptz BETWEEN now() - interval '5 s' "
+         "AND now() + interval '5 s' THEN $9::int8 END "
          "WHERE shard = $1::int4 RETURNING 1) SELECT 1 / count(*) FROM w"},
     [STORE_PG_OUTBOX_DELETE] =
         {"outbox_delete", "DELETE FROM odradek.outbox WHERE shard = $1::int4 "

@@ -66,6 +66,7 @@ filler(struct odk_arena *arena, size_t bytes, uint64_t seed)
 static void
 commit(struct bench *b, struct store_batch *batch)
 {
+    batch->wall = now_us(CLOCK_REALTIME) / 1000;
     batch->shards = &b->move;
     batch->n_shards = 1;
     check(b, store_commit(&b->store, batch, &b->err), "commit");

@@ -8,6 +8,7 @@ database(void)
 
     if (db == NULL) {
         db = store_mem_db_new();
+        store_mem_set_time(db, 1790000000000);
     }
     return db;
 }

@@ -99,6 +99,7 @@ commit(struct fixture *f, int32_t shard, struct store_batch *batch,
         .published = row.published,
         .published_from = row.published,
     };
+    batch->wall = row.server_time;
     batch->shards = &move;
     batch->n_shards = 1;
     int rc = store_commit(&store, batch, &f->err);

@@ -14,6 +14,7 @@ struct fixture {
     struct store store;
     struct odk_arena arena;
     struct odk_err err;
+    odk_time_ms wall; /**< of the next commits */
     int32_t shard;
     struct store_shard_move move; /**< the next batch of shard */
 };
@@ -38,6 +39,16 @@ acquire_as(struct fixture *f, struct store *store, int64_t fence,
 {
     return store_acquire(store, f->shard, fence, ODK_STR("me"), &f->arena, out,
                          &f->err);
+}
+
+/* A clock that agrees with the server's. */
+static odk_time_ms
+agreed_time(struct fixture *f)
+{
+    struct store_server server;
+
+    assert_int_equal(store_server(&f->store, &server, &f->err), 0);
+    return server.time;
 }
 
 static void
@@ -66,6 +77,7 @@ set_up(void **state)
 
     contract_connect(&f->store);
     odk_arena_init(&f->arena, (size_t)64 << 20);
+    f->wall = agreed_time(f);
     f->shard = next_shard();
     acquire(f, 100 + f->shard);
     *state = f;
@@ -87,6 +99,7 @@ tear_down(void **state)
 static int
 commit(struct fixture *f, struct store_batch *batch)
 {
+    batch->wall = f->wall;
     batch->shards = &f->move;
     batch->n_shards = 1;
     int rc = store_commit(&f->store, batch, &f->err);
@@ -232,13 +245,52 @@ test_a_commit_moves_the_row(void **state)
 }
 
 static void
+test_the_server_tells_who_it_is(void **state)
+{
+    struct fixture *f = *state;
+    struct store_server server;
+    struct store_shard row;
+
+    assert_int_equal(store_server(&f->store, &server, &f->err), 0);
+    assert_int_equal(acquire_as(f, &f->store, 7, &row), 0);
+    assert_true(server.system_id == row.server_system_id);
+    assert_true(server.timeline == row.server_timeline);
+    assert_true(server.time > 0 && server.time <= row.server_time);
+    contract_cut(&f->store);
+    assert_int_equal(store_server(&f->store, &server, &f->err), ODK_ECONN);
+}
+
+static void
+test_a_batch_of_another_time_is_refused_and_writes_nothing(void **state)
+{
+    struct fixture *f = *state;
+    struct store_execution_write execution = started(f, 1, "shop/skewed");
+    struct store_batch batch = {.executions = &execution, .n_executions = 1};
+    static const odk_dur_ms off[] = {-STORE_SKEW_MS_MAX - 1000,
+                                     STORE_SKEW_MS_MAX + 1000,
+                                     INT64_C(86400000) * 36500};
+
+    for (size_t i = 0; i < ODK_ARRAY_LEN(off); i++) {
+        f->wall = agreed_time(f) + off[i];
+        assert_int_equal(commit(f, &batch), ODK_ESKEW);
+        assert_false(load_key(f, "shop/skewed").is_found);
+    }
+    f->wall = agreed_time(f) + STORE_SKEW_MS_MAX - 1000;
+    commit_fine(f, &batch);
+    f->wall = agreed_time(f) - STORE_SKEW_MS_MAX + 1000;
+    batch.n_executions = 0;
+    commit_fine(f, &batch);
+}
+
+static void
 test_two_shards_commit_together_or_not_at_all(void **state)
 {
     struct fixture *f = *state;
     struct store_shard row;
     struct store_shard_move moves[2] = {f->move, f->move};
     struct store_execution_write execution = started(f, 1, "shop/two");
-    struct store_batch batch = {.shards = moves,
+    struct store_batch batch = {.wall = f->wall,
+                                .shards = moves,
                                 .n_shards = 2,
                                 .executions = &execution,
                                 .n_executions = 1};
@@ -755,8 +807,11 @@ test_shards_keep_their_outputs_apart(void **state)
         output(f, 2, ODK_STR("a2")),
         output(&other, 2, ODK_STR("b2")),
     };
-    struct store_batch batch = {
-        .shards = moves, .n_shards = 2, .outputs = rows, .n_outputs = 4};
+    struct store_batch batch = {.wall = f->wall,
+                                .shards = moves,
+                                .n_shards = 2,
+                                .outputs = rows,
+                                .n_outputs = 4};
     assert_int_equal(store_commit(&f->store, &batch, &f->err), 0);
     struct store_output_write ours[] = {rows[0], rows[2]};
     struct store_output_write theirs[] = {rows[1], rows[3]};
@@ -883,6 +938,8 @@ contract_run(void)
         TEST(test_an_older_owner_is_fenced_and_writes_nothing),
         TEST(test_a_batch_out_of_turn_is_refused),
         TEST(test_a_commit_moves_the_row),
+        TEST(test_the_server_tells_who_it_is),
+        TEST(test_a_batch_of_another_time_is_refused_and_writes_nothing),
         TEST(test_two_shards_commit_together_or_not_at_all),
         TEST(test_a_quarantine_stays_and_is_fenced),
         TEST(test_accepting_a_server_writes_its_identity),

@@ -8,7 +8,15 @@ static const char *const inbound[] = {LANE_TOPIC_COMMANDS, LANE_TOPIC_RESULTS};
 static odk_time_ms
 clock_wall(void *ctx)
 {
-    return ((struct world *)ctx)->now;
+    const struct world *world = ctx;
+
+    return world->now + world->clock_off_ms;
+}
+
+static odk_dur_ms
+clock_monotonic(void *ctx)
+{
+    return ((const struct world *)ctx)->now;
 }
 
 static uint64_t
@@ -34,10 +42,17 @@ log_emit(void *ctx, enum odk_log_level level, const char *event,
     }
 }
 
-bool
+size_t
 world_logged(const struct world *world, const char *event)
 {
-    return strstr(world->log, event) != NULL;
+    const char *at = world->log;
+    size_t n = 0;
+
+    while ((at = strstr(at, event))) {
+        at += strlen(event);
+        n++;
+    }
+    return n;
 }
 
 static void
@@ -96,7 +111,7 @@ world_open(struct world *world, int i)
         .group_id = "odradek", .topics = inbound, .n_topics = 2};
     struct lane_options options = {
         .codec = world->codec,
-        .clock = {clock_wall, clock_wall, clock_random, world},
+        .clock = {clock_wall, clock_monotonic, clock_random, world},
         .logger = {log_emit, world},
         .owner = ODK_STR("test"),
         .partitions = WORLD_PARTITIONS,

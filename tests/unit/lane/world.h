@@ -19,6 +19,7 @@ struct world {
     struct store_mem_db *db;
     struct codec *codec;
     odk_time_ms now;
+    odk_dur_ms clock_off_ms; /**< of the lanes' wall clocks */
     uint64_t random;
     struct lane *lanes[WORLD_LANES];
     struct bus buses[WORLD_LANES]; /**< copies, for the fault switches */
@@ -72,6 +73,7 @@ void world_started(struct world *world, size_t index);
 /** Answers task number index with success. */
 void world_succeed(struct world *world, size_t index, const char *output);
 
-bool world_logged(const struct world *world, const char *event);
+/** How often an event was logged. */
+size_t world_logged(const struct world *world, const char *event);
 
 #endif

@@ -33,6 +33,7 @@ set_up(void **state)
     struct fixture *f = calloc(1, sizeof(*f));
 
     f->db = store_mem_db_new();
+    store_mem_set_time(f->db, 1000);
     store_mem_connect(f->db, &f->store);
     odk_arena_init(&f->arena, 0);
     acquire(f);
@@ -64,7 +65,8 @@ commit(struct fixture *f, struct odk_str entries)
                    .value = ODK_STR("v")}};
     struct store_timer_write timer = {
         .shard = 1, .is_set = true, .timer = {.due = f->move.batch_expected}};
-    struct store_batch batch = {.shards = &f->move,
+    struct store_batch batch = {.wall = 1000,
+                                .shards = &f->move,
                                 .n_shards = 1,
                                 .histories = &row,
                                 .n_histories = 1,
