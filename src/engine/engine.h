@@ -242,6 +242,11 @@ int engine_load(struct odk_str state, const struct asl_machine *machine,
 int engine_replay(struct engine **engine, const struct asl_machine *machine,
                   struct odk_str entries, struct odk_err *err) ODK_MUST_USE;
 
+/** What the transition of the last engine_replay did, as its step said it, but
+ * for entries, event ids and outputs, which are left out. Borrowed until the
+ * next call. */
+void engine_replayed(const struct engine *engine, struct engine_update *out);
+
 void engine_free(struct engine *engine);
 
 /**

@@ -19,7 +19,7 @@ engine_timer_set(struct engine *engine, enum engine_timer_kind kind,
     timer->kind = kind;
     timer->ref = ref;
     timer->due = due;
-    if (engine->step.is_live) {
+    if (engine->step.is_noting) {
         struct engine_timer_op *op =
             engine_grow((void **)&engine->step.timers, &engine->step.n_timers,
                         &engine->step.timers_size, sizeof(*op));
@@ -49,7 +49,7 @@ note_drop(struct engine_step_scratch *step, uint64_t id, odk_time_ms due)
 static void
 timer_remove(struct engine *engine, size_t at)
 {
-    if (engine->step.is_live) {
+    if (engine->step.is_noting) {
         note_drop(&engine->step, engine->timers[at].id, engine->timers[at].due);
     }
     engine->n_timers--;

@@ -298,6 +298,9 @@ engine_replay(struct engine **engine, const struct asl_machine *machine,
     odk_buf_clear(&step->entries);
     step->spans.n = 0;
     step->n_entries = 0;
+    step->n_timers = 0;
+    step->is_noting = true;
+    enum engine_status before = (*engine)->status;
     engine_texts_clear(&(*engine)->texts);
     for (size_t i = 0; rc == 0 && i < json_array_size(list); i++) {
         struct engine_entry entry;
@@ -314,9 +317,25 @@ engine_replay(struct engine **engine, const struct asl_machine *machine,
         }
     }
     json_decref(list);
+    step->is_noting = false;
     if (rc == 0) {
         odk_buf_put_char(&step->entries, ']');
         engine_seal(*engine);
+        step->is_status_new =
+            (*engine)->status != before || (*engine)->version == 1;
     }
     return rc;
+}
+
+void
+engine_replayed(const struct engine *engine, struct engine_update *out)
+{
+    *out = (struct engine_update){
+        .version = engine->version,
+        .status = engine->status,
+        .is_status_changed = engine->step.is_status_new,
+        .is_stuck = engine_is_stuck(engine),
+        .timers = engine->step.timers,
+        .n_timers = engine->step.n_timers,
+    };
 }

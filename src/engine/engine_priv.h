@@ -173,6 +173,8 @@ struct engine_step_scratch {
     int64_t n_entries;
     int32_t n_entered; /**< states */
     bool is_live;
+    bool is_noting;     /**< timers that change: in a step and a replay */
+    bool is_status_new; /**< a replay changed it */
     bool is_over_budget;
     const char *rejected;
     struct odk_str rejected_message;

@@ -446,6 +446,7 @@ begin(struct engine *engine, const struct engine_input *input)
     step->rejected = NULL;
     step->rejected_message = odk_str(NULL);
     step->is_live = true;
+    step->is_noting = true;
 }
 
 static void
@@ -454,6 +455,7 @@ end(struct engine *engine, enum engine_status before, struct engine_update *out)
     struct engine_step_scratch *step = &engine->step;
 
     step->is_live = false;
+    step->is_noting = false;
     if (step->n_entries > 0) {
         odk_buf_put_char(&step->entries, ']');
         engine_seal(engine);
