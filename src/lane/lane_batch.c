@@ -612,6 +612,26 @@ count_ready(struct lane_input *inputs, size_t n)
     return ready;
 }
 
+int
+lane_apply(struct lane *lane, struct lane_input *inputs, size_t n,
+           const struct lane_input **failed, struct odk_err *err)
+{
+    *failed = NULL;
+    for (size_t i = 0; i < n; i++) {
+        begin_shard(lane, inputs[i].shard);
+    }
+    int rc = lane_load(lane, inputs, n, err);
+    for (size_t i = 0; rc == 0 && i < n; i++) {
+        rc = apply(lane, &inputs[i], err);
+        *failed = rc ? &inputs[i] : NULL;
+        if (inputs[i].message) {
+            inputs[i].shard->next_offset[inputs[i].message->topic] =
+                inputs[i].message->offset + 1;
+        }
+    }
+    return rc;
+}
+
 void
 lane_run(struct lane *lane, struct lane_input *inputs, size_t n)
 {
@@ -624,18 +644,7 @@ lane_run(struct lane *lane, struct lane_input *inputs, size_t n)
     if (n == 0) {
         return;
     }
-    for (size_t i = 0; i < n; i++) {
-        begin_shard(lane, inputs[i].shard);
-    }
-    int rc = lane_load(lane, inputs, n, &err);
-    for (size_t i = 0; rc == 0 && i < n; i++) {
-        rc = apply(lane, &inputs[i], &err);
-        failed = rc ? &inputs[i] : NULL;
-        if (inputs[i].message) {
-            inputs[i].shard->next_offset[inputs[i].message->topic] =
-                inputs[i].message->offset + 1;
-        }
-    }
+    int rc = lane_apply(lane, inputs, n, &failed, &err);
     if (rc == 0) {
         rc = build(lane, &batch, &err);
     }

@@ -57,6 +57,12 @@ void lane_batch_timer(struct lane *lane, int32_t shard,
                       const struct odk_uuid *run_id,
                       const struct engine_timer_op *op);
 
+/** Applies inputs (≥ 1) to the batch under way; failed: the one whose step
+ * failed, NULL: their load did. */
+int lane_apply(struct lane *lane, struct lane_input *inputs, size_t n,
+               const struct lane_input **failed,
+               struct odk_err *err) ODK_MUST_USE;
+
 /** Applies, commits and publishes inputs (≥ 1); on an error the shards' state
  * in memory is dropped. */
 void lane_run(struct lane *lane, struct lane_input *inputs, size_t n);

@@ -228,6 +228,14 @@ check_history(struct lane *lane, struct lane_shard *shard,
     return 0;
 }
 
+/* Made from odradek.history by a rebuild or a repair: it knows as much as the
+ * log does, and not which numbers were used for what the log has lost. */
+static bool
+is_from_log(const struct store_shard *row)
+{
+    return row->system_id == 0 && row->outbox_seq > 0;
+}
+
 static int
 check_group(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
 {
@@ -236,6 +244,9 @@ check_group(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     int64_t offset = -1;
     uint64_t seq = 0;
 
+    if (is_from_log(&shard->row)) {
+        return 0;
+    }
     odk_buf_init(&metadata, 0);
     int rc = bus_group_offset(&lane->bus, place, &offset, &metadata, err);
     struct odk_str text = odk_buf_str(&metadata);
@@ -318,7 +329,9 @@ fail_over(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
     int32_t partitions = 0;
 
     lane_log(lane, ODK_LOG_WARN, "shard.fail_over",
-             "shard %d: another PostgreSQL server or timeline", shard->id);
+             "shard %d: another PostgreSQL server or timeline than before, or "
+             "rows from odradek.history",
+             shard->id);
     int rc = bus_partitions(&lane->bus, marker.topic, &partitions, err);
     if (rc == 0) {
         marker.partition = shard->id % partitions;
@@ -355,7 +368,7 @@ check_server(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
         row->timeline == row->server_timeline) {
         return 0;
     }
-    if (row->system_id == 0) {
+    if (row->system_id == 0 && !is_from_log(row)) {
         return lane_of_store(lane, store_accept_server(&lane->store, shard->id,
                                                        row->fence,
                                                        row->outbox_seq, err));
@@ -442,6 +455,7 @@ acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
         return odk_err_set(err, ODK_EQUARANTINE, "%.*s",
                            ODK_STR_ARG(shard->row.quarantine));
     }
+    shard->state = LANE_SHARD_ACQUIRING; /* released: acks count again */
     rc = lane_check_clock(lane, shard->row.server_time, err);
     rc = rc ? rc
             : check_log(lane, shard, LANE_TOPIC_COMMANDS,

@@ -106,6 +106,17 @@ sim_accept_server(struct store *store, int32_t shard, int64_t fence,
 }
 
 static int
+sim_forget_server(struct store *store, int32_t shard, int64_t fence,
+                  struct odk_err *err)
+{
+    struct sim_node *node = node_of(store);
+
+    return sim_point(node)
+               ? store_forget_server(&node->store, shard, fence, err)
+               : dead(err);
+}
+
+static int
 sim_unpublished(struct store *store, int32_t shard, uint64_t after, // NOLINT
                 size_t bytes_max, struct odk_arena *arena,
                 const struct store_output **out, size_t *n, struct odk_err *err)
@@ -422,6 +433,7 @@ static const struct store_ops ops = {
     .acquire = sim_acquire,
     .quarantine = sim_quarantine,
     .accept_server = sim_accept_server,
+    .forget_server = sim_forget_server,
     .unpublished = sim_unpublished,
     .sources = sim_sources,
     .load = sim_load,

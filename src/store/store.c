@@ -68,6 +68,14 @@ store_accept_server(struct store *store, int32_t shard, int64_t fence,
 }
 
 int
+store_forget_server(struct store *store, int32_t shard, int64_t fence,
+                    struct odk_err *err)
+{
+    odk_assert(shard >= 0 && fence != 0);
+    return store->ops->forget_server(store, shard, fence, err);
+}
+
+int
 store_unpublished(struct store *store, int32_t shard, uint64_t after, // NOLINT
                   size_t bytes_max, struct odk_arena *arena,
                   const struct store_output **out, size_t *n,

@@ -29,7 +29,7 @@ struct store_server {
 struct store_shard {
     int32_t shard;
     uint32_t timeline;         /**< of the database when the row was written */
-    uint64_t system_id;        /**< likewise; 0: not yet */
+    uint64_t system_id;        /**< likewise; 0: not yet, or forgotten */
     uint32_t server_timeline;  /**< of the database we talk to */
     uint64_t server_system_id; /**< likewise */
     odk_time_ms server_time;   /**< the database's clock at the acquire */
@@ -220,6 +220,8 @@ struct store_ops {
                       struct odk_str reason, struct odk_err *err);
     int (*accept_server)(struct store *store, int32_t shard, int64_t fence,
                          uint64_t outbox_seq, struct odk_err *err);
+    int (*forget_server)(struct store *store, int32_t shard, int64_t fence,
+                         struct odk_err *err);
     int (*unpublished)(struct store *store, int32_t shard, uint64_t after,
                        size_t bytes_max, struct odk_arena *arena,
                        const struct store_output **out, size_t *n,
@@ -279,6 +281,11 @@ int store_quarantine(struct store *store, int32_t shard, int64_t fence,
  * checks of §2. */
 int store_accept_server(struct store *store, int32_t shard, int64_t fence,
                         uint64_t outbox_seq, struct odk_err *err) ODK_MUST_USE;
+
+/** Clears system id and timeline of a row that was made from odradek.history:
+ * its next owner does as after a fail-over (§2). */
+int store_forget_server(struct store *store, int32_t shard, int64_t fence,
+                        struct odk_err *err) ODK_MUST_USE;
 
 /** Outbox records above `after` in ascending seq, about bytes_max at most (at
  * least one if there is one). */

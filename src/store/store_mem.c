@@ -140,6 +140,20 @@ mem_accept_server(struct store *store, int32_t shard, int64_t fence,
     return 0;
 }
 
+static int
+mem_forget_server(struct store *store, int32_t shard, int64_t fence,
+                  struct odk_err *err)
+{
+    struct store_mem_shard *row = NULL;
+    int rc = find_ours(mem_of(store), shard, fence, &row, err);
+
+    if (rc == 0) {
+        row->row.system_id = 0;
+        row->row.timeline = 0;
+    }
+    return rc;
+}
+
 /* ---- reading ---- */
 
 static bool
@@ -399,6 +413,7 @@ static const struct store_ops ops = {
     .acquire = mem_acquire,
     .quarantine = mem_quarantine,
     .accept_server = mem_accept_server,
+    .forget_server = mem_forget_server,
     .unpublished = mem_unpublished,
     .sources = mem_sources,
     .load = mem_load,

@@ -36,6 +36,9 @@ void store_mem_set_time(struct store_mem_db *db, odk_time_ms now);
 int32_t store_mem_define(struct store_mem_db *db, struct odk_str namespace_,
                          struct odk_str name, struct odk_str text);
 
+/** Takes a shard out of quarantine, as an operator does. */
+void store_mem_release(struct store_mem_db *db, int32_t shard);
+
 /* ---- faults: each holds for one commit of this store, but for
  * store_mem_refuse ---- */
 

@@ -493,6 +493,15 @@ store_mem_set_server(struct store_mem_db *db, uint64_t system_id,
 }
 
 void
+store_mem_release(struct store_mem_db *db, int32_t shard)
+{
+    struct store_mem_shard *row = store_mem_shard_find(db, shard);
+
+    odk_assert(row != NULL);
+    store_mem_disown(&row->row.quarantine);
+}
+
+void
 store_mem_set_time(struct store_mem_db *db, odk_time_ms now)
 {
     db->now = now;

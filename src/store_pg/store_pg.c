@@ -44,6 +44,7 @@ static const struct store_ops ops = {
     .acquire = store_pg_acquire,
     .quarantine = store_pg_quarantine,
     .accept_server = store_pg_accept_server,
+    .forget_server = store_pg_forget_server,
     .unpublished = store_pg_unpublished,
     .sources = store_pg_sources,
     .load = store_pg_load,

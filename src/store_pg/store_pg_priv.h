@@ -101,6 +101,7 @@ bool store_pg_copy(const PGresult *result, int row, int col,
     X(BACKEND_END)                                                             \
     X(SHARD_QUARANTINE)                                                        \
     X(SHARD_ACCEPT)                                                            \
+    X(SHARD_FORGET)                                                            \
     X(SHARD_MOVE)                                                              \
     X(OUTBOX_DELETE)                                                           \
     X(EXECUTION_INSERT)                                                        \
@@ -228,6 +229,8 @@ int store_pg_acquire(struct store *store, int32_t shard, int64_t fence,
 int store_pg_quarantine(struct store *store, int32_t shard, int64_t fence,
                         struct odk_str reason,
                         struct odk_err *err) ODK_MUST_USE;
+int store_pg_forget_server(struct store *store, int32_t shard, int64_t fence,
+                           struct odk_err *err);
 int store_pg_accept_server(struct store *store, int32_t shard, int64_t fence,
                            uint64_t outbox_seq,
                            struct odk_err *err) ODK_MUST_USE;

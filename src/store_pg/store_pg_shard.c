@@ -178,6 +178,18 @@ store_pg_quarantine(struct store *store, int32_t shard, int64_t fence,
 }
 
 int
+store_pg_forget_server(struct store *store, int32_t shard, int64_t fence,
+                       struct odk_err *err)
+{
+    struct store_pg_conn *conn = &store_pg_of(store)->conn;
+
+    store_pg_params_clear(&conn->params);
+    store_pg_param_i32(&conn->params, shard);
+    store_pg_param_i64(&conn->params, fence);
+    return run_fenced(conn, STORE_PG_SHARD_FORGET, err);
+}
+
+int
 store_pg_accept_server(struct store *store, int32_t shard, int64_t fence,
                        uint64_t outbox_seq, struct odk_err *err)
 {

@@ -49,6 +49,11 @@ static const struct {
          "system_id = i.system_id, timeline = i.timeline "
          "FROM odradek.server_identity() i "
          "WHERE s.shard = $1::int4 RETURNING 1) SELECT 1 / count(*) FROM w"},
+    [STORE_PG_SHARD_FORGET] =
+        {"shard_forget",
+         "WITH w AS (UPDATE odradek.shard SET writer_fence = $2::int8, "
+         "system_id = 0, timeline = 0 WHERE shard = $1::int4 RETURNING 1) "
+         "SELECT 1 / count(*) FROM w"},
     /* A batch out of turn leaves `batch` without a value, one of a clock that
      * is not the server's (STORE_SKEW_MS_MAX) leaves `clock` without one. now()
      * is when the BEGIN came: a wait for the row's lock is not the clock's. */

@@ -346,6 +346,24 @@ test_accepting_a_server_writes_its_identity(void **state)
     assert_int_equal(row.outbox_seq, floor);
 }
 
+static void
+test_a_forgotten_server_is_none(void **state)
+{
+    struct fixture *f = *state;
+    struct store_shard row;
+
+    assert_int_equal(
+        store_accept_server(&f->store, f->shard, f->move.fence, 7, &f->err), 0);
+    assert_int_equal(
+        store_forget_server(&f->store, f->shard, f->move.fence + 1, &f->err),
+        ODK_EFENCED);
+    assert_int_equal(
+        store_forget_server(&f->store, f->shard, f->move.fence, &f->err), 0);
+    assert_int_equal(acquire_as(f, &f->store, 5, &row), 0);
+    assert_int_equal(row.outbox_seq, 7);
+    assert_true(row.system_id == 0 && row.timeline == 0);
+}
+
 /* ---- executions ---- */
 
 static void
@@ -943,6 +961,7 @@ contract_run(void)
         TEST(test_two_shards_commit_together_or_not_at_all),
         TEST(test_a_quarantine_stays_and_is_fenced),
         TEST(test_accepting_a_server_writes_its_identity),
+        TEST(test_a_forgotten_server_is_none),
         TEST(test_a_run_is_found_by_key_and_by_id),
         TEST(test_a_transition_replaces_the_state),
         TEST(test_the_current_run_moves_to_the_newer_one),
