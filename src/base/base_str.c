@@ -44,9 +44,9 @@ odk_str_from(struct odk_str s, size_t offset)
 }
 
 /* Length of the UTF-8 sequence at p (left bytes remain), 0 if it is malformed.
- */
+ * The form of a surrogate is one where halves are allowed. */
 static size_t
-utf8_sequence(const unsigned char *p, size_t left)
+utf8_sequence(const unsigned char *p, size_t left, bool allows_halves)
 {
     size_t len = p[0] < 0x80 ? 1 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
 
@@ -61,27 +61,40 @@ utf8_sequence(const unsigned char *p, size_t left)
             return 0;
         }
     }
-    if ((p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] > 0x9F) ||
+    if ((p[0] == 0xE0 && p[1] < 0xA0) ||
+        (p[0] == 0xED && p[1] > 0x9F && !allows_halves) ||
         (p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] > 0x8F)) {
         return 0;
     }
     return len;
 }
 
-bool
-odk_str_is_utf8(struct odk_str s)
+static bool
+is_all_sequences(struct odk_str s, bool allows_halves)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;
     size_t i = 0;
 
     while (i < s.len) {
-        size_t len = utf8_sequence(p + i, s.len - i);
+        size_t len = utf8_sequence(p + i, s.len - i, allows_halves);
         if (len == 0) {
             return false;
         }
         i += len;
     }
     return true;
+}
+
+bool
+odk_str_is_utf8(struct odk_str s)
+{
+    return is_all_sequences(s, false);
+}
+
+bool
+odk_str_is_wtf8(struct odk_str s)
+{
+    return is_all_sequences(s, true);
 }
 
 bool

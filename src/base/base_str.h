@@ -72,6 +72,10 @@ struct odk_str odk_str_from(struct odk_str s, size_t offset);
  * over U+10FFFF). */
 bool odk_str_is_utf8(struct odk_str s);
 
+/** As odk_str_is_utf8, but half a surrogate pair may stand as its three bytes:
+ * text of a language whose strings are UTF-16. */
+bool odk_str_is_wtf8(struct odk_str s);
+
 /** Decimal integer, optional sign, nothing else; false on anything else or
  * overflow. */
 bool odk_str_to_i64(struct odk_str s, int64_t *out);

@@ -93,6 +93,9 @@ static void
 answer_line(struct cli *cli, struct odk_str line, const json_t *datasets)
 {
     struct odk_err err = {0};
+    /* The language's strings are UTF-16: an expression may hold half of a
+     * surrogate pair, data and answers may not. */
+    json_t *raw = json_parse_wtf8(line, NULL);
     struct outcome outcome = {0};
     json_t *request = json_parse(line, &err);
     json_t *answer = json_object();
@@ -104,7 +107,7 @@ answer_line(struct cli *cli, struct odk_str line, const json_t *datasets)
     }
     json_set(answer, ODK_STR("id"), id ? json_incref(id) : json_null());
     if (request) {
-        evaluate(json_str(json_get(request, "expr")), input,
+        evaluate(json_str(json_get(raw, "expr")), input,
                  json_get(request, "bindings"),
                  json_integer_value(json_get(request, "depth")), &outcome);
     }
@@ -121,6 +124,7 @@ answer_line(struct cli *cli, struct odk_str line, const json_t *datasets)
     cli_flush(cli);
     json_decref(outcome.value);
     json_decref(request);
+    json_decref(raw);
 }
 
 static int

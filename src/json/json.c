@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "json/json_priv.h"
+
 /* jansson's iterators want an object they may change, and do not change it. */
 static json_t *
 mutable_of(const json_t *value)
@@ -21,10 +23,15 @@ json_str(const json_t *value)
 json_t *
 json_str_new(struct odk_str s)
 {
-    json_t *value = NULL;
-
     odk_assert_slow(odk_str_is_utf8(s));
-    value = json_stringn_nocheck(s.ptr ? s.ptr : "", s.len);
+    return json_wtf8_new(s);
+}
+
+json_t *
+json_wtf8_new(struct odk_str s)
+{
+    json_t *value = json_stringn_nocheck(s.ptr ? s.ptr : "", s.len);
+
     if (!value) {
         odk_out_of_memory();
     }

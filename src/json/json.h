@@ -35,6 +35,11 @@ json_t *json_parse(struct odk_str text, struct odk_err *err) ODK_MUST_USE;
 json_t *json_parse_strict(struct odk_str text,
                           struct odk_err *err) ODK_MUST_USE;
 
+/** As json_parse, but half a surrogate pair in an escape stays one, as its
+ * three bytes: for expressions of a language whose strings are UTF-16. Such a
+ * value must not be written. */
+json_t *json_parse_wtf8(struct odk_str text, struct odk_err *err) ODK_MUST_USE;
+
 /** Appends the value as compact JSON in UTF-8, keys in their order of
  * insertion, reals with the fewest digits that read back the same. ODK_ELIMIT
  * when the buffer's cap was reached or the nesting is too deep. */

@@ -16,6 +16,7 @@ struct json_parser {
     const char *end;
     const char *start;
     bool is_strict;
+    bool keeps_halves;
     const char *problem; /**< set once: what is wrong at `at` */
     int code;
     struct odk_buf scratch; /**< strings with escapes */
@@ -109,7 +110,7 @@ json_put_code_point(struct odk_buf *out, uint32_t code)
 }
 
 /* Half a surrogate pair has no form in UTF-8: it becomes U+FFFD, because a
- * worker's answer with one in it must not be lost. */
+ * worker's answer with one in it must not be lost; unless it is to be kept. */
 static bool
 parse_unicode(struct json_parser *p, struct odk_buf *out)
 {
@@ -132,7 +133,8 @@ parse_unicode(struct json_parser *p, struct odk_buf *out)
             p->at = mark;
         }
     }
-    json_put_code_point(out, code >= 0xD800 && code <= 0xDFFF ? 0xFFFD : code);
+    bool is_half = code >= 0xD800 && code <= 0xDFFF;
+    json_put_code_point(out, is_half && !p->keeps_halves ? 0xFFFD : code);
     return true;
 }
 
@@ -452,7 +454,10 @@ parse_value(struct json_parser *p, unsigned depth)
     }
     if (c == '"') {
         p->at++;
-        return parse_string(p, &p->scratch, &text) ? json_str_new(text) : NULL;
+        if (!parse_string(p, &p->scratch, &text)) {
+            return NULL;
+        }
+        return p->keeps_halves ? json_wtf8_new(text) : json_str_new(text);
     }
     if (c == '-' || (c >= '0' && c <= '9')) {
         return parse_number(p);
@@ -476,44 +481,52 @@ report(const struct json_parser *p, struct odk_err *err)
 }
 
 static json_t *
-parse(struct odk_str text, bool is_strict, struct odk_err *err)
+parse(struct json_parser *p, struct odk_str text, struct odk_err *err)
 {
-    struct json_parser p = {
-        .at = text.ptr,
-        .end = text.ptr + text.len,
-        .start = text.ptr,
-        .is_strict = is_strict,
-    };
+    p->at = p->start = text.ptr;
+    p->end = text.ptr + text.len;
 
     if (!odk_str_is_utf8(text)) {
         (void)odk_err_set(err, ODK_ESYNTAX, "the text is not UTF-8");
         return NULL;
     }
     json_t *value =
-        text.len > 0 ? parse_value(&p, 0) : fail(&p, "a value is missing");
+        text.len > 0 ? parse_value(p, 0) : fail(p, "a value is missing");
     if (value) {
-        skip_space(&p);
-        if (p.at != p.end) {
+        skip_space(p);
+        if (p->at != p->end) {
             json_decref(value);
-            value = fail(&p, "more text behind the value");
+            value = fail(p, "more text behind the value");
         }
     }
     if (!value) {
-        report(&p, err);
+        report(p, err);
     }
-    odk_buf_release(&p.scratch);
-    odk_buf_release(&p.key);
+    odk_buf_release(&p->scratch);
+    odk_buf_release(&p->key);
     return value;
 }
 
 json_t *
 json_parse(struct odk_str text, struct odk_err *err)
 {
-    return parse(text, false, err);
+    struct json_parser p = {.is_strict = false};
+
+    return parse(&p, text, err);
 }
 
 json_t *
 json_parse_strict(struct odk_str text, struct odk_err *err)
 {
-    return parse(text, true, err);
+    struct json_parser p = {.is_strict = true};
+
+    return parse(&p, text, err);
+}
+
+json_t *
+json_parse_wtf8(struct odk_str text, struct odk_err *err)
+{
+    struct json_parser p = {.keeps_halves = true};
+
+    return parse(&p, text, err);
 }

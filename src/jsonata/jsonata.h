@@ -56,9 +56,9 @@ struct jsonata_options {
     bool is_aws;
 };
 
-/** Compiles text (copied). The result is immutable and may be shared between
- * threads. ODK_ESYNTAX with err filled, or ODK_ELIMIT for a text beyond the
- * limits. err may be NULL. */
+/** Compiles text (copied), in which half a surrogate pair may stand. The result
+ * is immutable and may be shared between threads. ODK_ESYNTAX with err filled,
+ * or ODK_ELIMIT for a text beyond the limits. err may be NULL. */
 int jsonata_compile(struct odk_str text, struct jsonata **out,
                     struct jsonata_error *err) ODK_MUST_USE;
 

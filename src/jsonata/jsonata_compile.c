@@ -185,7 +185,7 @@ jsonata_compile(struct odk_str text, struct jsonata **out,
     struct jp jp = {.program = program, .fault = &fault};
     if (text.len > JSONATA_TEXT_BYTES_MAX) {
         jp_fail_limit(&jp);
-    } else if (!odk_str_is_utf8(text)) {
+    } else if (!odk_str_is_wtf8(text)) {
         (void)jp_fail(&jp, "S0205", 0, jv_undefined(), jv_undefined());
         fault.message = ODK_STR("The expression is not UTF-8");
         rc = ODK_ESYNTAX;

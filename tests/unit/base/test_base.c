@@ -29,6 +29,8 @@ utf8_refuses_overlong_forms_surrogates_and_cut_sequences(void **state)
     assert_false(odk_str_is_utf8(ODK_STR("\xE2\x82")));
     assert_false(odk_str_is_utf8(ODK_STR("\xF4\x90\x80\x80")));
     assert_false(odk_str_is_utf8(ODK_STR("\x80")));
+    assert_true(odk_str_is_wtf8(ODK_STR("a\xED\xA0\x80")));
+    assert_false(odk_str_is_wtf8(ODK_STR("\xED\xA0")));
 }
 
 static void

@@ -138,6 +138,18 @@ half_a_surrogate_pair_becomes_the_replacement_character(void **state)
 }
 
 static void
+half_a_surrogate_pair_stays_one_where_that_is_asked_for(void **state)
+{
+    (void)state;
+    json_t *value =
+        json_parse_wtf8(ODK_STR("\"\\ud83dx\\ud83d\\ude00\""), NULL);
+    assert_string_equal(json_string_value(value),
+                        "\xED\xA0\xBDx\xF0\x9F\x98\x80");
+    json_decref(value);
+    assert_null(json_parse_wtf8(ODK_STR("\"\xED\xA0\xBD\""), NULL));
+}
+
+static void
 nul_is_legal_in_strings_and_keys(void **state)
 {
     (void)state;
@@ -215,6 +227,8 @@ main(void)
         cmocka_unit_test(escapes_become_utf8),
         cmocka_unit_test(
             half_a_surrogate_pair_becomes_the_replacement_character),
+        cmocka_unit_test(
+            half_a_surrogate_pair_stays_one_where_that_is_asked_for),
         cmocka_unit_test(nul_is_legal_in_strings_and_keys),
         cmocka_unit_test(an_escaped_key_survives_the_keys_of_its_value),
         cmocka_unit_test(text_that_is_not_utf8_is_refused),

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "json/json.h"
 #include "jsonata/jsonata.h"
 
 #define SKIPPED 77
@@ -88,36 +89,6 @@ equal( // NOLINT(misc-no-recursion)
         return equal_objects(a, (json_t *)(uintptr_t)b);
     }
     return json_equal(a, b) != 0;
-}
-
-/* A lone surrogate is no JSON for jansson; written as JSONata's own escape it
- * means the same within a string literal. */
-static char *
-escape_lone_surrogates(const char *line)
-{
-    char *out = malloc(2 * strlen(line) + 1);
-    char *to = out;
-
-    while (out && *line) {
-        bool is_escape = line[0] == '\\' && line[1] == 'u' &&
-                         (line[2] | 0x20) == 'd' && line[3] && line[4] &&
-                         line[5];
-        bool is_high = is_escape && strchr("89abAB", line[3]);
-        bool is_pair = is_high && line[6] == '\\' && line[7] == 'u' &&
-                       (line[8] | 0x20) == 'd' && line[9] &&
-                       strchr("cdefCDEF", line[9]);
-        size_t len = is_pair ? 12 : line[0] == '\\' && line[1] ? 2 : 1;
-        if (is_escape && !is_pair && strchr("89abcdefABCDEF", line[3])) {
-            *to++ = '\\';
-        }
-        memcpy(to, line, len);
-        to += len;
-        line += len;
-    }
-    if (out) {
-        *to = '\0';
-    }
-    return out;
 }
 
 /* The verdict on what came out. */
@@ -211,17 +182,15 @@ run_file(struct run *run, const char *path)
         return SKIPPED;
     }
     while (getline(&line, &size, file) > 0) {
-        json_error_t error;
-        char *text = escape_lone_surrogates(line);
-        json_t *test = text ? json_loads(text, JSON_ALLOW_NUL, &error) : NULL;
+        struct odk_err err = {0};
+        json_t *test = json_parse_wtf8(odk_str(line), &err);
         if (test) {
             run_case(run, test);
         } else {
-            (void)printf("unreadable: %s\n", error.text);
+            (void)printf("unreadable: %s\n", err.message);
             run->failed++;
         }
         json_decref(test);
-        free(text);
     }
     free(line);
     (void)fclose(file);
