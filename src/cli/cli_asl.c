@@ -13,7 +13,10 @@
 static int
 check_file(struct cli *cli, const char *file, bool is_express)
 {
-    struct asl_options options = {.is_express = is_express};
+    /* A team's file may still hold the placeholders of its deployment: those
+     * are warnings here and errors when it is published. */
+    struct asl_options options = {.is_express = is_express,
+                                  .is_any_resource_accepted = true};
     struct asl_problems problems;
     struct asl_machine *machine = NULL;
     struct odk_err err = {0};

@@ -272,7 +272,8 @@ static const struct cli_command commands[] = {
      cli_parked},
     {"asl check", "FILE...", "check definitions without publishing them",
      "Every problem with its line, column, JSON pointer and sentence. Exit "
-     "code 1 when one has errors.",
+     "code 1 when one has errors. A Resource that is still a placeholder is a "
+     "warning here.",
      NULL, asl_check_flags, 1, CLI_ARGS_MAX, cli_asl_check},
     {"asl eval", "", "evaluate a workflow on virtual time",
      "Reads a request {id, definition, input, tasks} from standard input and "

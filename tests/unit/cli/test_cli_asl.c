@@ -122,10 +122,27 @@ a_drawing_needs_a_definition_and_a_known_format(void **state)
     assert_int_equal(RUN(f, "asl", "graph", f->definition), CLI_FAILED);
 }
 
+static void
+a_placeholder_for_a_resource_passes_a_check(void **state)
+{
+    struct fixture *f = *state;
+
+    write_text(f->definition,
+               "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\","
+               "\"Resource\":\"${Charge}\",\"End\":true}}}");
+    assert_int_equal(RUN(f, "asl", "check", f->definition), CLI_OK);
+    write_text(f->definition,
+               "{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\","
+               "\"Resource\":7,\"End\":true}}}");
+    assert_int_equal(RUN(f, "asl", "check", f->definition), CLI_FAILED);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            a_placeholder_for_a_resource_passes_a_check, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_is_laid_out_once, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(
