@@ -270,7 +270,7 @@ check_topics(struct server *server, struct odk_err *err)
         }
     }
     odk_arena_release(&arena);
-    return rc;
+    return rc ? rc : serve_task_republish(&server->serve, &options, err);
 }
 
 static int

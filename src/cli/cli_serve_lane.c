@@ -137,6 +137,7 @@ make_lane(struct serve_lane *lane, struct bus bus, struct store store,
         .record_bytes_max = (size_t)config_i64(config, CONFIG_LANE_RECORD),
         .backlog_max = (uint64_t)config_i64(config, CONFIG_LANE_BACKLOG),
         .timers_in_memory = (size_t)config_i64(config, CONFIG_LANE_TIMERS),
+        .task_republish_ms = lane->serve->task_republish_ms,
         .drain_ms_max = config_i64(config, CONFIG_LANE_DRAIN),
     };
 

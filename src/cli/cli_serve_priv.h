@@ -39,6 +39,7 @@ struct serve {
     struct store_pg_options postgres;
     struct codec *codec; /**< for writing; nobody adds to it: shared */
     struct store_pg_cluster cluster;
+    odk_dur_ms task_republish_ms; /**< 0: never */
     char host[128];
     atomic_bool is_stopping;
     int event_fd;       /**< a thread has news */
@@ -109,6 +110,12 @@ void serve_kafka_log(void *ctx, int severity, const char *facility,
  * on. registry may be NULL; codec and registry stay the caller's. */
 void serve_bus_wrap(struct serve *serve, struct codec *codec,
                     struct registry *registry, struct bus *bus);
+
+/** Sets task_republish_ms from the configuration, or from the retention that
+ * the task topics have. */
+int serve_task_republish(struct serve *serve,
+                         const struct bus_kafka_options *kafka,
+                         struct odk_err *err) ODK_MUST_USE;
 
 /** Starts a lane's thread; ODK_EAGAIN. */
 int serve_lane_start(struct serve_lane *lane, struct odk_err *err) ODK_MUST_USE;

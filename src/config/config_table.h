@@ -76,6 +76,12 @@
       "shard; at the bound the shard stops reading.")                          \
     X(LANE_TIMERS, "lane.timers-in-memory", INT, "4096", 4, 1000000, NULL,     \
       false, false, NULL, "Next timers kept in memory, a shard.")              \
+    X(LANE_REPUBLISH, "lane.task-republish", DURATION, "0s", 0, 31536000000,   \
+      NULL, false, false, NULL, "A task without start or result for so long "  \
+      "is sent again (same attempt); holds for runs that start from now on. "  \
+      "0: three quarters of the retention of the task topics, the shortest "   \
+      "that Kafka has at the start of the server; never, where all are kept "  \
+      "for ever.")                                                             \
     X(LANE_DRAIN, "lane.drain-timeout", DURATION, "5s", 0, 300000, NULL,       \
       false, false, NULL, "How long a lane that lets shards go waits for the " \
       "broker's acknowledgements.")                                            \

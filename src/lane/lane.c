@@ -12,10 +12,8 @@
 #define BACKLOG_MAX      100000u
 #define TIMERS_IN_MEMORY 4096u
 #define DRAIN_MS_MAX     5000
-/* Three quarters of the declared retention of task topics, seven days. */
-#define TASK_REPUBLISH_MS ((odk_dur_ms)453600000)
-#define STORE_PAUSE_MIN   100
-#define STORE_PAUSE_MAX   2000
+#define STORE_PAUSE_MIN  100
+#define STORE_PAUSE_MAX  2000
 /* Group offsets are for people and lag monitors: written lazily. */
 #define GROUP_COMMIT_MS 5000
 /* How far a later acquire has to scan odradek.history. */
@@ -86,9 +84,7 @@ lane_new(const struct lane_options *options)
     if (lane->options.drain_ms_max == 0) {
         lane->options.drain_ms_max = DRAIN_MS_MAX;
     }
-    if (lane->options.task_republish_ms == 0) {
-        lane->options.task_republish_ms = TASK_REPUBLISH_MS;
-    }
+    odk_assert(lane->options.task_republish_ms >= 0);
     odk_assert(lane->options.partitions > 0);
     odk_assert(lane->options.timers_in_memory >= 4);
     lane->bus = options->bus;

@@ -71,7 +71,7 @@ struct lane_options {
     odk_dur_ms drain_ms_max;      /**< wait for acks at a revoke; 0 = 5 s */
     odk_dur_ms task_republish_ms; /**< an attempt without an answer for so long
                                      is sent again: ¾ of the task topics'
-                                     retention; 0 = 5.25 days, -1 = never */
+                                     retention; 0 = never */
 };
 
 /** Counters since the start, and a few gauges. */

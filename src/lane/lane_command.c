@@ -240,9 +240,7 @@ start_run(struct lane *lane, struct lane_input *input,
         .execution_timeout_ms =
             start->has_execution_timeout_ms ? start->execution_timeout_ms : 0,
         .reply = input->reply,
-        .task_republish_ms = lane->options.task_republish_ms > 0
-                                 ? lane->options.task_republish_ms
-                                 : 0,
+        .task_republish_ms = lane->options.task_republish_ms,
     };
     struct engine_input event = {.kind = ENGINE_INPUT_START};
 

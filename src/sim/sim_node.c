@@ -8,6 +8,9 @@
  * is buried when the tick has unwound.
  */
 
+/* Three quarters of seven days, which the task topics are declared to keep. */
+#define TASK_REPUBLISH_MS 453600000
+
 /* A process among those of its node: late events of an earlier one are void. */
 struct life {
     struct sim_node *node;
@@ -197,6 +200,7 @@ options_set(struct sim_node *node, struct lane_options *options)
         .record_bytes_max = profile->record_bytes_max,
         .backlog_max = profile->backlog_max,
         .timers_in_memory = profile->timers_in_memory,
+        .task_republish_ms = TASK_REPUBLISH_MS,
     };
     memset(options->token_key, 7, sizeof(options->token_key));
 }
