@@ -75,6 +75,11 @@ const struct cli_command *cli_commands(size_t *n);
  * not in the command's list is a bug. */
 const char *cli_flag(const struct cli_args *args, const char *name);
 
+/** Reads a flag's whole number from 1 to max into *out, which stays as it is
+ * when the flag was not given. CLI_OK, or CLI_USAGE, said. */
+int cli_number_flag(struct cli *cli, const struct cli_args *args,
+                    const char *name, int64_t max, int64_t *out) ODK_MUST_USE;
+
 /** Runs one command line; returns the exit code. */
 int cli_run(struct cli *cli, int argc, const char *const *argv);
 

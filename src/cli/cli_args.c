@@ -32,6 +32,25 @@ cli_flag(const struct cli_args *args, const char *name)
     return NULL;
 }
 
+int
+cli_number_flag(struct cli *cli, const struct cli_args *args, const char *name,
+                int64_t max, int64_t *out)
+{
+    const char *text = cli_flag(args, name);
+    int64_t number = 0;
+
+    if (!text) {
+        return CLI_OK;
+    }
+    if (!odk_str_to_i64(odk_str(text), &number) || number < 1 || number > max) {
+        return cli_fail(cli, CLI_USAGE,
+                        "--%s: give a whole number from 1 to %lld", name,
+                        (long long)max);
+    }
+    *out = number;
+    return CLI_OK;
+}
+
 static int
 flag_index(const struct cli_command *command, struct odk_str name)
 {

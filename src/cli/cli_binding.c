@@ -328,18 +328,16 @@ cli_binding_list(struct cli *cli, const struct cli_args *args)
 int
 cli_binding_show(struct cli *cli, const struct cli_args *args)
 {
-    const char *version = cli_flag(args, "version");
     struct store_pg_binding found = {0};
     struct store_pg_query *query = NULL;
     struct odk_err err = {0};
     struct odk_arena arena;
     int64_t number = 0;
+    int code = cli_number_flag(cli, args, "version", INT32_MAX, &number);
 
-    if (version && (!odk_str_to_i64(odk_str(version), &number) || number < 1 ||
-                    number > INT32_MAX)) {
-        return cli_fail(cli, CLI_USAGE, "--version: give a version's number");
+    if (code == CLI_OK) {
+        code = cli_query_open(cli, &query);
     }
-    int code = cli_query_open(cli, &query);
     if (code != CLI_OK) {
         return code;
     }

@@ -1,7 +1,6 @@
 #include "cli/cli_client.h"
 
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "cli/cli_connect.h"
 #include "cli/cli_output.h"
@@ -412,14 +411,10 @@ cli_start(struct cli *cli, const struct cli_args *args)
 {
     const char *id = cli_flag(args, "id");
     char made[ODK_UUID_TEXT_LEN + 1];
-    uint64_t random[2] = {0};
     int64_t wait_ms = 0;
 
     if (!id) {
-        ssize_t n = getrandom(random, sizeof(random), 0);
-        odk_assert(n == (ssize_t)sizeof(random));
-        struct odk_uuid uuid = odk_uuid_v7(cli_now(), random[0], random[1]);
-        odk_uuid_format(&uuid, made);
+        cli_random_id(made);
     }
     struct odradek_call *call =
         must(odradek_start_new(id ? id : made, args->words[0]));

@@ -160,6 +160,25 @@ static const struct cli_flag saga_complete_flags[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct cli_flag parked_list_flags[] = {
+    {"topic", "TOPIC", "only those for this topic"},
+    {"limit", "N", "at most so many (100)"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag parked_operate_flags[] = {
+    {"all", NULL, "all that are parked now"},
+    {"topic", "TOPIC", "with --all: only those for this topic"},
+    {"reason", "TEXT", "why, for the server's log"},
+    {"request-id", "ID", "a repeat under it gets the same answer"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag show_flags[] = {
+    {"raw", NULL, "the value's bytes and nothing else"},
+    {NULL, NULL, NULL},
+};
+
 static const struct cli_flag definition_show_flags[] = {
     {"version", "N", "instead of the newest"},
     {NULL, NULL, NULL},
@@ -268,8 +287,25 @@ static const struct cli_command commands[] = {
      "After its reason was looked into: its owner takes it again, with every "
      "check.",
      NULL, NULL, 1, 1, cli_shard_release},
-    {"parked", "", "list outputs that no topic takes", NULL, NULL, NULL, 0, 0,
-     cli_parked},
+    {"parked list", "", "list outputs that no topic takes",
+     "What Kafka refuses for good (no such topic, no right, too large) is kept "
+     "with its bytes; what comes after it goes on. The reason says what to "
+     "mend.",
+     NULL, parked_list_flags, 0, 0, cli_parked_list},
+    {"parked show", "SHARD/SEQ", "print a parked output", NULL, NULL,
+     show_flags, 1, 1, cli_parked_show},
+    {"parked retry", "SHARD/SEQ...", "publish parked outputs again",
+     "The owner of the shard gives the output a new number, as readers have "
+     "passed the old one. What is refused again is parked again. A rejection "
+     "says why and changes nothing (exit code 4).",
+     "  odradek parked retry 3/1718\n"
+     "  odradek parked retry --all --topic odradek.tasks.payments\n",
+     parked_operate_flags, 0, CLI_ARGS_MAX, cli_parked_retry},
+    {"parked drop", "SHARD/SEQ...", "give parked outputs up",
+     "They are gone: save the bytes by `odradek parked show --raw` first. "
+     "Needs "
+     "--reason.",
+     NULL, parked_operate_flags, 0, CLI_ARGS_MAX, cli_parked_drop},
     {"asl check", "FILE...", "check definitions without publishing them",
      "Every problem with its line, column, JSON pointer and sentence. Exit "
      "code 1 when one has errors. A Resource that is still a placeholder is a "

@@ -6,8 +6,6 @@
 
 #include "cli/cli_output.h"
 
-#define SEND_MS_MAX 15000
-
 static void
 log_nothing(void *ctx, int severity, const char *facility, const char *text)
 {
@@ -86,6 +84,7 @@ learn_kinds(const struct config *config, struct registry *registry,
         {"odradek.commands", CODEC_CANCEL_WORKFLOW},
         {"odradek.commands", CODEC_TERMINATE_WORKFLOW},
         {"odradek.commands", CODEC_RESOLVE_COMPENSATION},
+        {"odradek.commands", CODEC_OPERATE_OUTPUT},
         {"odradek.commands", CODEC_FORWARDED_RECORD},
         {"odradek.results", CODEC_TASK_STARTED},
         {"odradek.results", CODEC_TASK_SUCCEEDED},
@@ -165,67 +164,6 @@ cli_codec_open(struct cli *cli, struct codec **out)
     return cli_codec_new(cli->config, out, NULL, &err) == 0
                ? CLI_OK
                : cli_fail_err(cli, &err);
-}
-
-/* ---- one record ---- */
-
-static int
-wait_ack(struct bus *bus, struct odk_err *err)
-{
-    odk_time_ms give_up_at = cli_now() + SEND_MS_MAX;
-
-    while (cli_now() < give_up_at) {
-        struct bus_batch batch;
-        int rc = bus_poll(bus, 100, &batch, err);
-        if (rc != 0 && rc != ODK_ECONN) {
-            return rc;
-        }
-        if (rc == 0 && batch.is_producer_fatal) {
-            return odk_err_set(err, ODK_EIO, "the producer failed");
-        }
-        if (rc == 0 && batch.n_acks > 0) {
-            return batch.acks[0].code == 0
-                       ? 0
-                       : odk_err_set(err, batch.acks[0].code,
-                                     "the broker refused the record: %s",
-                                     odk_err_text(batch.acks[0].code));
-        }
-    }
-    return odk_err_set(err, ODK_ETIMEOUT,
-                       "no broker acknowledged the record within %d s",
-                       SEND_MS_MAX / 1000);
-}
-
-int
-cli_send(struct cli *cli, const struct bus_record *record, struct odk_err *err)
-{
-    struct cli_kafka kafka;
-    struct bus bus = {0};
-    struct bus_record sent = *record;
-    int32_t partitions = 0;
-
-    cli_kafka_options(cli->config, &kafka);
-    int rc = bus_kafka_open(&kafka.options, &bus, err);
-    if (rc != 0) {
-        return rc;
-    }
-    if (sent.partition < 0) {
-        rc = bus_partitions(&bus, sent.topic, &partitions, err);
-        for (int i = 0; rc == ODK_EAGAIN && i < 100; i++) {
-            struct bus_batch batch;
-            (void)!bus_poll(&bus, 50, &batch, NULL);
-            rc = bus_partitions(&bus, sent.topic, &partitions, err);
-        }
-        sent.partition = rc == 0 ? odk_partition(sent.key, partitions) : 0;
-    }
-    if (rc == 0) {
-        rc = bus_send(&bus, &sent, err);
-    }
-    if (rc == 0) {
-        rc = wait_ack(&bus, err);
-    }
-    bus_close(&bus, false);
-    return rc;
 }
 
 /* ---- files ---- */

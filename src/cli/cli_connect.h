@@ -41,11 +41,6 @@ int cli_codec_open(struct cli *cli, struct codec **out) ODK_MUST_USE;
 int cli_codec_new(const struct config *config, struct codec **out,
                   struct registry **registry, struct odk_err *err) ODK_MUST_USE;
 
-/** Sends one record without odk headers to a partition (-1: murmur2 of the key)
- * and waits for its acknowledgement. */
-int cli_send(struct cli *cli, const struct bus_record *record,
-             struct odk_err *err) ODK_MUST_USE;
-
 /** Reads a whole file, "-" = standard input, at most bytes_max. */
 int cli_read_file(const char *path, size_t bytes_max, struct odk_buf *out,
                   struct odk_err *err) ODK_MUST_USE;

@@ -19,14 +19,9 @@ static int
 migrate_options(struct cli *cli, const struct cli_args *args,
                 struct store_pg_migrate_options *out)
 {
-    const char *partitions = cli_flag(args, "partitions");
     int64_t number = 0;
+    int code = cli_number_flag(cli, args, "partitions", 10000, &number);
 
-    if (partitions && (!odk_str_to_i64(odk_str(partitions), &number) ||
-                       number < 1 || number > 10000)) {
-        return cli_fail(cli, CLI_USAGE,
-                        "--partitions: give a whole number from 1 to 10000");
-    }
     *out = (struct store_pg_migrate_options){
         .partitions = (int32_t)number,
         .owner_role = cli_flag(args, "owner-role"),
@@ -34,7 +29,7 @@ migrate_options(struct cli *cli, const struct cli_args *args,
         .readonly_role = cli_flag(args, "readonly-role"),
         .is_without_roles = cli_flag(args, "without-roles") != NULL,
     };
-    return CLI_OK;
+    return code;
 }
 
 int

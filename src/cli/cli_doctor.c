@@ -184,15 +184,16 @@ check_waiting(struct doctor *doctor)
 {
     const struct store_pg_parked *parked = NULL;
     const struct store_pg_binding *bindings = NULL;
+    struct store_pg_parked_filter filter = {.max = PARKED_MAX};
     struct odk_err err = {0};
     size_t n = 0;
 
-    if (store_pg_parked(doctor->query, NULL, PARKED_MAX, &doctor->arena,
-                        &parked, &n, &err) != 0) {
+    if (store_pg_parked(doctor->query, &filter, &doctor->arena, &parked, &n,
+                        &err) != 0) {
         find(doctor, HEALTH_FAIL, "outputs", "%s", err.message);
     } else {
         find(doctor, n > 0 ? HEALTH_WARN : HEALTH_OK, "outputs",
-             n > 0 ? "%zu are parked; `odradek parked` says why"
+             n > 0 ? "%zu are parked; `odradek parked list` says why"
                    : "%zu are parked",
              n);
     }

@@ -58,7 +58,6 @@ list_filter(struct cli *cli, const struct cli_args *args,
             struct store_pg_filter *out, int64_t *limit)
 {
     const char *status = cli_flag(args, "status");
-    const char *text = cli_flag(args, "limit");
     enum engine_status parsed = ENGINE_RUNNING;
 
     *limit = 100;
@@ -67,11 +66,6 @@ list_filter(struct cli *cli, const struct cli_args *args,
                         "--status: give RUNNING, SUCCEEDED, FAILED, TIMED_OUT, "
                         "ABORTED or TERMINATED");
     }
-    if (text && (!odk_str_to_i64(odk_str(text), limit) || *limit < 1 ||
-                 *limit > LIST_MAX)) {
-        return cli_fail(cli, CLI_USAGE,
-                        "--limit: give a whole number from 1 to %d", LIST_MAX);
-    }
     *out = (struct store_pg_filter){
         .namespace_ = odk_str(config_str(cli->config, CONFIG_NAMESPACE)),
         .definition = odk_str(cli_flag(args, "definition")),
@@ -79,7 +73,7 @@ list_filter(struct cli *cli, const struct cli_args *args,
         .status = status ? (int)parsed : 0,
         .is_stuck_only = cli_flag(args, "stuck") != NULL,
     };
-    return CLI_OK;
+    return cli_number_flag(cli, args, "limit", LIST_MAX, limit);
 }
 
 /* One page; *n is 0 at the end. */

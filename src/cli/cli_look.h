@@ -52,8 +52,14 @@ int cli_describe(struct cli *cli, const struct cli_args *args);
 int cli_history(struct cli *cli, const struct cli_args *args);
 /** `odradek list`. */
 int cli_list(struct cli *cli, const struct cli_args *args);
-/** `odradek parked`. */
-int cli_parked(struct cli *cli, const struct cli_args *args);
+/** `odradek parked list`. */
+int cli_parked_list(struct cli *cli, const struct cli_args *args);
+/** `odradek parked show`. */
+int cli_parked_show(struct cli *cli, const struct cli_args *args);
+/** `odradek parked retry`. */
+int cli_parked_retry(struct cli *cli, const struct cli_args *args);
+/** `odradek parked drop`. */
+int cli_parked_drop(struct cli *cli, const struct cli_args *args);
 /** `odradek result`. */
 int cli_result(struct cli *cli, const struct cli_args *args);
 /** `odradek shards`. */

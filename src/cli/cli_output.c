@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "json/json.h"
@@ -344,6 +345,17 @@ cli_now(void)
 
     (void)clock_gettime(CLOCK_REALTIME, &now);
     return (odk_time_ms)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+void
+cli_random_id(char out[ODK_UUID_TEXT_LEN + 1])
+{
+    uint64_t random[2] = {0};
+    ssize_t n = getrandom(random, sizeof(random), 0);
+
+    odk_assert(n == (ssize_t)sizeof(random));
+    struct odk_uuid uuid = odk_uuid_v7(cli_now(), random[0], random[1]);
+    odk_uuid_format(&uuid, out);
 }
 
 void

@@ -75,6 +75,9 @@ void cli_duration(odk_dur_ms ms, struct odk_buf *out);
 /** Milliseconds since 1970. */
 odk_time_ms cli_now(void);
 
+/** A new UUID. */
+void cli_random_id(char out[ODK_UUID_TEXT_LEN + 1]);
+
 /** Compact JSON of value, cut after about `max` characters with an ellipsis. */
 void cli_short_json(const json_t *value, size_t max, struct odk_buf *out);
 void cli_short_text(struct odk_str text, size_t max, struct odk_buf *out);

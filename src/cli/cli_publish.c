@@ -1,7 +1,7 @@
 #include "cli/cli_publish.h"
 
-#include "cli/cli_connect.h"
 #include "cli/cli_output.h"
+#include "cli/cli_topic.h"
 
 #define TOPIC ODK_STR("odradek.definitions")
 

@@ -26,8 +26,8 @@ struct topics {
     struct cli_topics_spec spec;
     struct odk_arena arena;
     struct cli_table table;
-    int32_t shards;
-    int32_t replication; /**< 0: as declared */
+    int64_t shards;
+    int64_t replication; /**< 0: as declared */
     struct bus_kafka_topic *wanted;
     size_t n_wanted;
     struct bus_kafka_topic *actual; /**< as many, in the same order */
@@ -35,25 +35,6 @@ struct topics {
     size_t n_drifts;
     size_t n_errors;
 };
-
-static int
-usage_number(struct cli *cli, const struct cli_args *args, const char *name,
-             int64_t max, int32_t *out)
-{
-    const char *text = cli_flag(args, name);
-    int64_t number = 0;
-
-    if (!text) {
-        return CLI_OK;
-    }
-    if (!odk_str_to_i64(odk_str(text), &number) || number < 1 || number > max) {
-        return cli_fail(cli, CLI_USAGE,
-                        "--%s: give a whole number from 1 to %lld", name,
-                        (long long)max);
-    }
-    *out = (int32_t)number;
-    return CLI_OK;
-}
 
 /* The number of shards is the database's; --partitions stands in for it where
  * there is none yet. */
@@ -63,8 +44,8 @@ find_shards(struct topics *topics, const struct cli_args *args)
     struct store_pg_query *query = NULL;
     struct store_pg_cluster cluster = {0};
     struct odk_err err = {0};
-    int code =
-        usage_number(topics->cli, args, "partitions", 10000, &topics->shards);
+    int code = cli_number_flag(topics->cli, args, "partitions", 10000,
+                               &topics->shards);
 
     if (code != CLI_OK || topics->shards > 0) {
         return code;
@@ -86,8 +67,9 @@ static void
 want(struct topics *topics, const struct cli_topic_spec *spec,
      struct odk_str queue)
 {
-    cli_topics_spec_topic(spec, queue, topics->shards, topics->replication,
-                          &topics->arena, &topics->wanted[topics->n_wanted++]);
+    cli_topics_spec_topic(spec, queue, (int32_t)topics->shards,
+                          (int32_t)topics->replication, &topics->arena,
+                          &topics->wanted[topics->n_wanted++]);
 }
 
 /* The topics of --create-queues a,b. */
@@ -364,7 +346,8 @@ topics_do(struct cli *cli, const struct cli_args *args, bool is_apply)
     static const char *const words[] = {"TOPIC", "FINDING", "DETAIL"};
     struct topics topics = {.cli = cli};
     struct odk_err err = {0};
-    int code = usage_number(cli, args, "replication", 100, &topics.replication);
+    int code =
+        cli_number_flag(cli, args, "replication", 100, &topics.replication);
 
     odk_arena_init(&topics.arena, TOPICS_BYTES_MAX);
     cli_table_init(&topics.table, words, ODK_ARRAY_LEN(words));

@@ -39,6 +39,9 @@
 #define LANE_TOPIC_CANCELS    "odradek.cancels."
 #define LANE_TOPIC_REPLIES    "odradek.replies."
 
+/** The key of OperateOutput is this and the shard's number, with a slash. */
+#define LANE_OUTBOX_NAMESPACE "odradek.outbox"
+
 #define LANE_TOKEN_KEY_BYTES 32
 
 /** Time and chance, as the shell or the simulator gives them. */

@@ -40,6 +40,7 @@ lane_batch_release(struct lane_batch *batch)
     vec_release(&batch->sources);
     vec_release(&batch->outputs);
     vec_release(&batch->parked);
+    vec_release(&batch->parked_drops);
     vec_release(&batch->voids);
     odk_map_release(&batch->timer_changes);
 }
@@ -55,6 +56,7 @@ lane_batch_clear(struct lane_batch *batch)
     batch->sources.n = 0;
     batch->outputs.n = 0;
     batch->parked.n = 0;
+    batch->parked_drops.n = 0;
     batch->voids.n = 0;
     /* The changes live in the tick's arena; the map only forgets them. */
     for (struct lane_timer_change *change = batch->first_change; change;
@@ -410,6 +412,8 @@ build(struct lane *lane, struct store_batch *out, struct odk_err *err)
         .n_outputs = batch->outputs.n,
         .parked = batch->parked.items,
         .n_parked = batch->parked.n,
+        .parked_drops = batch->parked_drops.items,
+        .n_parked_drops = batch->parked_drops.n,
     };
     return 0;
 }

@@ -28,10 +28,10 @@ remember(struct lane *lane, const struct lane_input *input,
 
 /* A refusal that nobody asked to hear is a dead letter: nothing is lost without
  * a trace. */
-static int
-answer(struct lane *lane, struct lane_input *input,
-       const struct odk_uuid *run_id, const char *code, struct odk_str message,
-       struct odk_err *err)
+int
+lane_answer(struct lane *lane, struct lane_input *input,
+            const struct odk_uuid *run_id, const char *code,
+            struct odk_str message, struct odk_err *err)
 {
     int rc = 0;
 
@@ -50,7 +50,7 @@ static int
 reject(struct lane *lane, struct lane_input *input, const char *code,
        const char *text, struct odk_err *err)
 {
-    return answer(lane, input, NULL, code, odk_str(text), err);
+    return lane_answer(lane, input, NULL, code, odk_str(text), err);
 }
 
 /* An earlier outcome: stored, or given within this very batch. */
@@ -259,7 +259,8 @@ start_run(struct lane *lane, struct lane_input *input,
         lane_cache_add(&lane->cache, input->shard->id, input->workflow_key,
                        engine, definition, true);
     execution->is_new = true;
-    rc = answer(lane, input, &params.run_id, NULL, (struct odk_str){0}, err);
+    rc = lane_answer(lane, input, &params.run_id, NULL, (struct odk_str){0},
+                     err);
     return rc ? rc : lane_step(lane, input, execution, &event, NULL, err);
 }
 
@@ -320,13 +321,14 @@ apply_start(struct lane *lane, struct lane_input *input, struct odk_err *err)
         conflict_of(start->conflict_policy));
 
     if (admission == ENGINE_ADMIT_REJECT) {
-        return answer(lane, input, &current, "WorkflowAlreadyStarted",
-                      ODK_STR("the workflow id is in use, see its run id; "
-                              "choose another policy or id"),
-                      err);
+        return lane_answer(lane, input, &current, "WorkflowAlreadyStarted",
+                           ODK_STR("the workflow id is in use, see its run id; "
+                                   "choose another policy or id"),
+                           err);
     }
     if (admission == ENGINE_ADMIT_USE_EXISTING) {
-        int rc = answer(lane, input, &current, NULL, (struct odk_str){0}, err);
+        int rc =
+            lane_answer(lane, input, &current, NULL, (struct odk_str){0}, err);
         return rc ? rc : subscribe(lane, input, &current, err);
     }
     int rc = start_definition(lane, input, &definition, &problem);
@@ -437,8 +439,8 @@ apply_to_run(struct lane *lane, struct lane_input *input, struct odk_err *err)
     if (rc != 0) {
         return rc;
     }
-    return answer(lane, input, &run_id, update.rejected,
-                  update.rejected_message, err);
+    return lane_answer(lane, input, &run_id, update.rejected,
+                       update.rejected_message, err);
 }
 
 int
@@ -452,6 +454,9 @@ lane_apply_command(struct lane *lane, struct lane_input *input,
     }
     if (input->record.kind == CODEC_START_WORKFLOW) {
         return apply_start(lane, input, err);
+    }
+    if (input->record.kind == CODEC_OPERATE_OUTPUT) {
+        return lane_apply_parked(lane, input, err);
     }
     return apply_to_run(lane, input, err);
 }

@@ -58,9 +58,25 @@ struct target {
                      NULL,                                                     \
                      (r).token})
 
+/* Its target is a shard: the key says which, but no hash of it. */
+static void
+target_output(const struct codec_operate_output *operate,
+              struct odk_arena *arena, struct target *out)
+{
+    char shard[16];
+    int len = snprintf(shard, sizeof(shard), "%d", operate->shard);
+
+    *out = (struct target){
+        .namespace_ = ODK_STR(LANE_OUTBOX_NAMESPACE),
+        .workflow_id = odk_arena_str(arena, odk_str_n(shard, (size_t)len)),
+        .request_id = operate->request_id,
+        .reply = operate->has_reply ? &operate->reply : NULL};
+}
+
 /* False: no kind that comes in on commands or results. */
 static bool
-target_of(const struct codec_record *record, struct target *out)
+target_of(const struct codec_record *record, struct odk_arena *arena,
+          struct target *out)
 {
     const struct codec_start_workflow *start = &record->start_workflow;
 
@@ -85,6 +101,9 @@ target_of(const struct codec_record *record, struct target *out)
         return true;
     case CODEC_RESOLVE_COMPENSATION:
         *out = TARGET_COMMAND(record->resolve_compensation);
+        return true;
+    case CODEC_OPERATE_OUTPUT:
+        target_output(&record->operate_output, arena, out);
         return true;
     case CODEC_TASK_STARTED:
         *out = TARGET_RESULT(record->task_started);
@@ -270,6 +289,10 @@ digest_command(struct lane *lane, struct lane_input *out)
         codec_resolve_compensation_encode(&bare.resolve_compensation,
                                           &lane->scratch);
         break;
+    case CODEC_OPERATE_OUTPUT:
+        bare.operate_output.has_reply = false;
+        codec_operate_output_encode(&bare.operate_output, &lane->scratch);
+        break;
     case CODEC_BINDING_PUBLISHED:
     case CODEC_CANCEL_TASK:
     case CODEC_DEFINITION_PUBLISHED:
@@ -318,6 +341,14 @@ read_target(struct lane *lane, const struct target *target,
     }
 }
 
+static int32_t
+home_of(const struct lane *lane, const struct lane_input *input)
+{
+    return input->record.kind == CODEC_OPERATE_OUTPUT
+               ? input->record.operate_output.shard
+               : odk_partition(input->workflow_key, lane->options.partitions);
+}
+
 void
 lane_input_read(struct lane *lane, struct lane_shard *shard,
                 const struct bus_message *message, struct lane_input *out)
@@ -342,7 +373,7 @@ lane_input_read(struct lane *lane, struct lane_shard *shard,
     } else if (!size_is_good(lane, message->value.len, 0, out)) {
         return;
     }
-    if (!target_of(&out->record, &target)) {
+    if (!target_of(&out->record, &lane->arena, &target)) {
         lane_input_bad(out, "WrongRecord", "%s is no command and no result",
                        codec_kind_name(out->record.kind));
         return;
@@ -355,7 +386,12 @@ lane_input_read(struct lane *lane, struct lane_shard *shard,
     if (!target_is_good(&target, out)) {
         return;
     }
-    int32_t home = odk_partition(out->workflow_key, lane->options.partitions);
+    int32_t home = home_of(lane, out);
+    if (home != message->partition &&
+        (home < 0 || home >= lane->options.partitions)) {
+        lane_input_bad(out, "BadShard", "there is no shard %d", home);
+        return;
+    }
     if (home != message->partition) {
         out->kind = LANE_INPUT_FOREIGN;
         out->home = home;

@@ -578,6 +578,35 @@ lane_emit_forward(struct lane *lane, const struct lane_input *input,
     return rc ? rc : emit(lane, input->shard, target, err);
 }
 
+/* A reply goes to the partition that its asker reads; all else to the one that
+ * the shard has in the topic as it is now: of a topic that was missing none was
+ * known. */
+int
+lane_emit_again(struct lane *lane, struct lane_shard *shard,
+                const struct store_output *output, struct odk_err *err)
+{
+    bool is_reply = odk_str_starts(output->topic, ODK_STR(LANE_TOPIC_REPLIES));
+    struct target target = {output->topic, is_reply ? output->partition : -1,
+                            is_reply, output->key};
+    enum target_fate fate = TARGET_GOOD;
+    int rc = target_check(lane, shard->id, &target, &fate, err);
+
+    if (rc == 0 && fate != TARGET_GOOD) {
+        return odk_err_set(err, ODK_ENOTFOUND,
+                           "topic %.*s is still missing or not ours to write; "
+                           "create it or grant the right first",
+                           ODK_STR_ARG(output->topic));
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    odk_buf_clear(&lane->scratch);
+    odk_buf_clear(&lane->headers);
+    odk_buf_put_str(&lane->scratch, output->value);
+    odk_buf_put_str(&lane->headers, output->headers);
+    return emit(lane, shard, target, err);
+}
+
 int
 lane_emit_progress(struct lane *lane, struct lane_shard *shard,
                    struct odk_err *err)

@@ -2,8 +2,8 @@
 #define LANE_STEP_PRIV_H
 
 /*
- * Inputs to engine steps (lane_command.c, lane_result.c), and effects to
- * records (lane_output.c).
+ * Inputs to engine steps (lane_command.c, lane_result.c) or to what an operator
+ * decides (lane_parked.c), and effects to records (lane_output.c).
  */
 
 #include "engine/engine.h"
@@ -12,6 +12,14 @@
 
 int lane_apply_command(struct lane *lane, struct lane_input *input,
                        struct odk_err *err) ODK_MUST_USE;
+/** The outcome of a command, kept under its request id and told to who asked;
+ * run_id and code may be NULL. */
+int lane_answer(struct lane *lane, struct lane_input *input,
+                const struct odk_uuid *run_id, const char *code,
+                struct odk_str message, struct odk_err *err) ODK_MUST_USE;
+/** An operator's decision on a parked output (lane_parked.c). */
+int lane_apply_parked(struct lane *lane, struct lane_input *input,
+                      struct odk_err *err) ODK_MUST_USE;
 int lane_apply_result(struct lane *lane, struct lane_input *input,
                       struct odk_err *err) ODK_MUST_USE;
 int lane_apply_timer(struct lane *lane, struct lane_input *input,
@@ -39,6 +47,11 @@ int lane_emit_deadletter(struct lane *lane, const struct lane_input *input,
                          struct odk_err *err) ODK_MUST_USE;
 int lane_emit_forward(struct lane *lane, const struct lane_input *input,
                       struct odk_err *err) ODK_MUST_USE;
+/** A parked output under a new number. ODK_ENOTFOUND: its topic is still
+ * missing, nothing was done. */
+int lane_emit_again(struct lane *lane, struct lane_shard *shard,
+                    const struct store_output *output,
+                    struct odk_err *err) ODK_MUST_USE;
 int lane_emit_progress(struct lane *lane, struct lane_shard *shard,
                        struct odk_err *err) ODK_MUST_USE;
 

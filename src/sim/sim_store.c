@@ -134,6 +134,18 @@ sim_unpublished(struct store *store, int32_t shard, uint64_t after, // NOLINT
 }
 
 static int
+sim_parked(struct store *store, int32_t shard, uint64_t seq,
+           struct odk_arena *arena, struct store_output *out,
+           struct odk_err *err)
+{
+    struct sim_node *node = node_of(store);
+
+    return sim_point(node)
+               ? store_parked(&node->store, shard, seq, arena, out, err)
+               : dead(err);
+}
+
+static int
 sim_sources(struct store *store, int32_t shard, struct odk_arena *arena,
             const struct store_source **out, size_t *n, struct odk_err *err)
 {
@@ -435,6 +447,7 @@ static const struct store_ops ops = {
     .accept_server = sim_accept_server,
     .forget_server = sim_forget_server,
     .unpublished = sim_unpublished,
+    .parked = sim_parked,
     .sources = sim_sources,
     .load = sim_load,
     .requests = sim_requests,

@@ -97,6 +97,19 @@ store_unpublished(struct store *store, int32_t shard, uint64_t after, // NOLINT
 }
 
 int
+store_parked(struct store *store, int32_t shard, uint64_t seq,
+             struct odk_arena *arena, struct store_output *out,
+             struct odk_err *err)
+{
+    odk_assert(shard >= 0 && seq <= INT64_MAX);
+    *out = (struct store_output){.seq = 0};
+    int rc = store->ops->parked(store, shard, seq, arena, out, err);
+    odk_assert(rc <= 0);
+    odk_assert(rc != 0 || out->seq == seq);
+    return rc;
+}
+
+int
 store_sources(struct store *store, int32_t shard, struct odk_arena *arena,
               const struct store_source **out, size_t *n, struct odk_err *err)
 {
@@ -248,6 +261,9 @@ check_rows(const struct store_batch *batch)
     }
     for (size_t i = 0; i < batch->n_parked; i++) {
         odk_assert(is_moved(batch, batch->parked[i].shard));
+    }
+    for (size_t i = 0; i < batch->n_parked_drops; i++) {
+        odk_assert(is_moved(batch, batch->parked_drops[i].shard));
     }
 }
 

@@ -183,6 +183,13 @@ struct store_parked_write {
     struct odk_str reason;
 };
 
+/** An output that is no longer parked: an operator sent it again or gave it up.
+ */
+struct store_parked_drop {
+    int32_t shard;
+    uint64_t seq;
+};
+
 struct store_batch {
     odk_time_ms wall; /**< the clock that the batch's times are from, carried to
                          now: it must be the server's */
@@ -204,6 +211,8 @@ struct store_batch {
     size_t n_outputs;
     const struct store_parked_write *parked;
     size_t n_parked;
+    const struct store_parked_drop *parked_drops;
+    size_t n_parked_drops;
 };
 
 struct store;
@@ -226,6 +235,9 @@ struct store_ops {
                        size_t bytes_max, struct odk_arena *arena,
                        const struct store_output **out, size_t *n,
                        struct odk_err *err);
+    int (*parked)(struct store *store, int32_t shard, uint64_t seq,
+                  struct odk_arena *arena, struct store_output *out,
+                  struct odk_err *err);
     int (*sources)(struct store *store, int32_t shard, struct odk_arena *arena,
                    const struct store_source **out, size_t *n,
                    struct odk_err *err);
@@ -293,6 +305,11 @@ int store_unpublished(struct store *store, int32_t shard, uint64_t after,
                       size_t bytes_max, struct odk_arena *arena,
                       const struct store_output **out, size_t *n,
                       struct odk_err *err) ODK_MUST_USE;
+
+/** One parked output. ODK_ENOTFOUND: there is none of this number. */
+int store_parked(struct store *store, int32_t shard, uint64_t seq,
+                 struct odk_arena *arena, struct store_output *out,
+                 struct odk_err *err) ODK_MUST_USE;
 
 /** All source watermarks of a shard. */
 int store_sources(struct store *store, int32_t shard, struct odk_arena *arena,

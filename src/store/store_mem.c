@@ -201,6 +201,27 @@ mem_unpublished(struct store *store, int32_t shard, uint64_t after, // NOLINT
 }
 
 static int
+mem_parked(struct store *store, int32_t shard, uint64_t seq,
+           struct odk_arena *arena, struct store_output *out,
+           struct odk_err *err)
+{
+    struct store_mem *mem = mem_of(store);
+    const struct store_parked_write *row =
+        store_mem_find_parked(mem->db, shard, seq);
+    int rc = check_connection(mem, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    if (row == NULL) {
+        return odk_err_set(err, ODK_ENOTFOUND,
+                           "shard %d has parked no number %llu", (int)shard,
+                           (unsigned long long)seq);
+    }
+    return copy_output(arena, &row->output, out) ? 0 : full(err);
+}
+
+static int
 mem_sources(struct store *store, int32_t shard, struct odk_arena *arena,
             const struct store_source **out, size_t *n, struct odk_err *err)
 {
@@ -415,6 +436,7 @@ static const struct store_ops ops = {
     .accept_server = mem_accept_server,
     .forget_server = mem_forget_server,
     .unpublished = mem_unpublished,
+    .parked = mem_parked,
     .sources = mem_sources,
     .load = mem_load,
     .requests = mem_requests,

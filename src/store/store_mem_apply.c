@@ -221,6 +221,9 @@ store_mem_apply(struct store_mem_db *db, const struct store_batch *batch)
         store_mem_add_output(store_mem_shard_find(db, batch->outputs[i].shard),
                              &batch->outputs[i].output);
     }
+    for (size_t i = 0; i < batch->n_parked_drops; i++) {
+        store_mem_drop_parked(db, &batch->parked_drops[i]);
+    }
     for (size_t i = 0; i < batch->n_parked; i++) {
         store_mem_add_parked(db, &batch->parked[i]);
     }

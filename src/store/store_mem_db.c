@@ -224,6 +224,49 @@ store_mem_add_parked(struct store_mem_db *db,
     row->reason = store_mem_own(write->reason);
 }
 
+static void
+free_parked(struct store_parked_write *row)
+{
+    store_mem_free_output(&row->output);
+    store_mem_disown(&row->reason);
+}
+
+static size_t
+parked_index(const struct store_mem_db *db, int32_t shard, uint64_t seq)
+{
+    size_t i = 0;
+
+    while (i < db->parked.n) {
+        const struct store_parked_write *row =
+            STORE_MEM_AT(&db->parked, i, struct store_parked_write);
+        if (row->shard == shard && row->output.seq == seq) {
+            break;
+        }
+        i++;
+    }
+    return i;
+}
+
+const struct store_parked_write *
+store_mem_find_parked(const struct store_mem_db *db, int32_t shard,
+                      uint64_t seq)
+{
+    return store_mem_parked(db, parked_index(db, shard, seq));
+}
+
+void
+store_mem_drop_parked(struct store_mem_db *db,
+                      const struct store_parked_drop *drop)
+{
+    size_t at = parked_index(db, drop->shard, drop->seq);
+
+    if (at < db->parked.n) {
+        free_parked(STORE_MEM_AT(&db->parked, at, struct store_parked_write));
+        store_mem_vec_remove(&db->parked, at, 1,
+                             sizeof(struct store_parked_write));
+    }
+}
+
 void
 store_mem_add_output(struct store_mem_shard *shard,
                      const struct store_output *output)
@@ -379,10 +422,7 @@ store_mem_db_free(struct store_mem_db *db)
                  ->entries);
     }
     for (size_t i = 0; i < db->parked.n; i++) {
-        struct store_parked_write *row =
-            STORE_MEM_AT(&db->parked, i, struct store_parked_write);
-        store_mem_free_output(&row->output);
-        store_mem_disown(&row->reason);
+        free_parked(STORE_MEM_AT(&db->parked, i, struct store_parked_write));
     }
     for (size_t i = 0; i < db->definitions.n; i++) {
         struct store_definition *row =

@@ -109,6 +109,12 @@ void store_mem_add_history(struct store_mem_db *db,
                            const struct store_history_write *write);
 void store_mem_add_parked(struct store_mem_db *db,
                           const struct store_parked_write *write);
+void store_mem_drop_parked(struct store_mem_db *db,
+                           const struct store_parked_drop *drop);
+/** NULL: there is none of this number. */
+const struct store_parked_write *
+store_mem_find_parked(const struct store_mem_db *db, int32_t shard,
+                      uint64_t seq);
 void store_mem_add_output(struct store_mem_shard *shard,
                           const struct store_output *output);
 void store_mem_free_output(struct store_output *output);

@@ -46,6 +46,7 @@ static const struct store_ops ops = {
     .accept_server = store_pg_accept_server,
     .forget_server = store_pg_forget_server,
     .unpublished = store_pg_unpublished,
+    .parked = store_pg_parked_one,
     .sources = store_pg_sources,
     .load = store_pg_load,
     .requests = store_pg_requests,

@@ -121,6 +121,11 @@ static const struct store_pg_column parked_insert[] = {
     COLUMN(STORE_PG_TEXT, struct store_parked_write, reason),
 };
 
+static const struct store_pg_column parked_delete[] = {
+    COLUMN(STORE_PG_I32, struct store_parked_drop, shard),
+    COLUMN(STORE_PG_I64, struct store_parked_drop, seq),
+};
+
 /* A statement over some rows; none is sent for no rows. */
 struct part {
     enum store_pg_statement statement;
@@ -229,6 +234,7 @@ struct batch_rows {
     struct store_pg_rows requests;
     struct store_pg_rows chunks;
     struct store_pg_rows parked;
+    struct store_pg_rows parked_drops;
 };
 
 static int
@@ -251,7 +257,9 @@ gather(const struct store_batch *batch, struct odk_arena *arena,
         !rows_of(batch->requests, batch->n_requests, sizeof(*batch->requests),
                  arena, &out->requests) ||
         !rows_of(batch->parked, batch->n_parked, sizeof(*batch->parked), arena,
-                 &out->parked)) {
+                 &out->parked) ||
+        !rows_of(batch->parked_drops, batch->n_parked_drops,
+                 sizeof(*batch->parked_drops), arena, &out->parked_drops)) {
         return odk_err_set(err, ODK_EREFUSED,
                            "a batch is larger than its memory");
     }
@@ -281,6 +289,7 @@ send_rows(struct store_pg_conn *conn, const struct batch_rows *rows,
         PART(STORE_PG_REQUEST_INSERT, rows->requests, request_insert),
         PART(STORE_PG_SOURCE_PUT, chosen->sources, source_put),
         PART(STORE_PG_OUTBOX_INSERT, rows->chunks, outbox_insert),
+        PART(STORE_PG_PARKED_DELETE, rows->parked_drops, parked_delete),
         PART(STORE_PG_PARKED_INSERT, rows->parked, parked_insert),
     };
     return send_parts(conn, parts, ODK_ARRAY_LEN(parts), err);

@@ -117,6 +117,8 @@ bool store_pg_copy(const PGresult *result, int row, int col,
     X(SOURCE_PUT)                                                              \
     X(OUTBOX_INSERT)                                                           \
     X(PARKED_INSERT)                                                           \
+    X(PARKED_DELETE)                                                           \
+    X(PARKED)                                                                  \
     X(UNPUBLISHED)                                                             \
     X(SOURCES)                                                                 \
     X(LOAD_CURRENT)                                                            \
@@ -240,6 +242,9 @@ int store_pg_unpublished(struct store *store, int32_t shard, uint64_t after,
                          size_t bytes_max, struct odk_arena *arena,
                          const struct store_output **out, size_t *n,
                          struct odk_err *err) ODK_MUST_USE; // NOLINT
+int store_pg_parked_one(struct store *store, int32_t shard, uint64_t seq,
+                        struct odk_arena *arena, struct store_output *out,
+                        struct odk_err *err) ODK_MUST_USE;
 int store_pg_sources(struct store *store, int32_t shard,
                      struct odk_arena *arena, const struct store_source **out,
                      size_t *n, struct odk_err *err) ODK_MUST_USE;

@@ -461,8 +461,8 @@ read_parked(const PGresult *result, int row, struct odk_arena *arena,
 }
 
 int
-store_pg_parked(struct store_pg_query *query, // NOLINT: a page
-                const struct store_pg_parked *after, size_t max,
+store_pg_parked(struct store_pg_query *query,
+                const struct store_pg_parked_filter *filter,
                 struct odk_arena *arena, const struct store_pg_parked **out,
                 size_t *n, struct odk_err *err)
 {
@@ -471,15 +471,16 @@ store_pg_parked(struct store_pg_query *query, // NOLINT: a page
     *out = NULL;
     *n = 0;
     store_pg_params_clear(&conn->params);
-    store_pg_param_i32(&conn->params, after ? after->shard : INT32_MIN);
-    store_pg_param_i64(&conn->params,
-                       after ? store_pg_from_u64(after->output.seq) : 0);
-    store_pg_param_i64(&conn->params, (int64_t)page(max, PAGE_DEFAULT));
+    store_pg_param_i32(&conn->params, filter->after_shard);
+    store_pg_param_i64(&conn->params, store_pg_from_u64(filter->after_seq));
+    store_pg_param_str(&conn->params, filter->topic);
+    store_pg_param_i64(&conn->params, (int64_t)page(filter->max, PAGE_DEFAULT));
     int rc = store_pg_run_sql(
         conn,
         "SELECT shard, seq, topic, partition, key, value, headers, reason, at "
         "FROM odradek.outbox_parked WHERE (shard, seq) > ($1::int4, $2::int8) "
-        "ORDER BY shard, seq LIMIT $3::int8",
+        "AND ($3::text IS NULL OR topic = $3) "
+        "ORDER BY shard, seq LIMIT $4::int8",
         err);
     if (rc != 0) {
         return rc;

@@ -140,10 +140,16 @@ struct store_pg_parked {
     odk_time_ms at;
 };
 
-/** Parked outputs by (shard, seq), those after `after` (NULL: from the first),
- * at most max (0: 100). */
+struct store_pg_parked_filter {
+    int32_t after_shard;  /**< page: only outputs behind this shard … */
+    uint64_t after_seq;   /**< … and number; 0, 0: from the first */
+    struct odk_str topic; /**< ptr NULL: any */
+    size_t max;           /**< 1–1,000 rows; 0: 100 */
+};
+
+/** Parked outputs by (shard, seq). */
 int store_pg_parked(struct store_pg_query *query,
-                    const struct store_pg_parked *after, size_t max,
+                    const struct store_pg_parked_filter *filter,
                     struct odk_arena *arena, const struct store_pg_parked **out,
                     size_t *n, struct odk_err *err) ODK_MUST_USE;
 

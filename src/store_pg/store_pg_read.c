@@ -78,6 +78,36 @@ store_pg_unpublished(struct store *store, int32_t shard, // NOLINT
 }
 
 int
+store_pg_parked_one(struct store *store, int32_t shard, uint64_t seq,
+                    struct odk_arena *arena, struct store_output *out,
+                    struct odk_err *err)
+{
+    struct store_pg_conn *conn = &store_pg_of(store)->conn;
+
+    store_pg_params_clear(&conn->params);
+    store_pg_param_i32(&conn->params, shard);
+    store_pg_param_i64(&conn->params, store_pg_from_u64(seq));
+    int rc = store_pg_run(conn, STORE_PG_PARKED, err);
+    if (rc != 0) {
+        return rc;
+    }
+    if (store_pg_rows(conn, 0) == 0) {
+        return odk_err_set(err, ODK_ENOTFOUND,
+                           "shard %d has parked no number %llu", (int)shard,
+                           (unsigned long long)seq);
+    }
+    const PGresult *result = store_pg_result(conn, 0);
+    out->seq = seq;
+    out->partition = store_pg_i32(result, 0, 1);
+    return store_pg_copy(result, 0, 0, arena, &out->topic) &&
+                   store_pg_copy(result, 0, 2, arena, &out->key) &&
+                   store_pg_copy(result, 0, 3, arena, &out->value) &&
+                   store_pg_copy(result, 0, 4, arena, &out->headers)
+               ? 0
+               : store_pg_full(err);
+}
+
+int
 store_pg_sources(struct store *store, int32_t shard, struct odk_arena *arena,
                  const struct store_source **out, size_t *n,
                  struct odk_err *err)

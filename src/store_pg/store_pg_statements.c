@@ -157,6 +157,15 @@ static const struct {
          "key, value, headers, reason) SELECT * FROM unnest($1::int4[], "
          "$2::int8[], $3::text[], $4::int4[], $5::bytea[], $6::bytea[], "
          "$7::bytea[], $8::text[])"},
+    [STORE_PG_PARKED_DELETE] =
+        {"parked_delete",
+         "DELETE FROM odradek.outbox_parked p USING unnest($1::int4[], "
+         "$2::int8[]) AS u(shard, seq) "
+         "WHERE p.shard = u.shard AND p.seq = u.seq"},
+    [STORE_PG_PARKED] = {"parked",
+                         "SELECT topic, partition, key, value, headers "
+                         "FROM odradek.outbox_parked "
+                         "WHERE shard = $1::int4 AND seq = $2::int8"},
     /* The inner limit bounds what is counted, the sum what is sent. */
     [STORE_PG_UNPUBLISHED] =
         {"unpublished",

@@ -472,6 +472,7 @@ test_shards_and_parked_are_listed(void **state)
     struct fixture *f = *state;
     const struct store_pg_shard_info *shards = NULL;
     const struct store_pg_parked *parked = NULL;
+    struct store_pg_parked_filter filter = {.max = 0};
     size_t n = 0;
     struct store_batch none = {.n_executions = 0};
 
@@ -495,12 +496,20 @@ test_shards_and_parked_are_listed(void **state)
     assert_int_equal(store_pg_shard_release(f->query, SHARD + 2, &f->err),
                      ODK_ENOTFOUND);
     assert_int_equal(
-        store_pg_parked(f->query, NULL, 0, &f->arena, &parked, &n, &f->err), 0);
+        store_pg_parked(f->query, &filter, &f->arena, &parked, &n, &f->err), 0);
     assert_true(n >= 1);
     size_t rest = 0;
-    assert_int_equal(store_pg_parked(f->query, &parked[n - 1], 0, &f->arena,
-                                     &parked, &rest, &f->err),
-                     0);
+    filter.after_shard = parked[n - 1].shard;
+    filter.after_seq = parked[n - 1].output.seq;
+    assert_int_equal(
+        store_pg_parked(f->query, &filter, &f->arena, &parked, &rest, &f->err),
+        0);
+    assert_int_equal(rest, 0);
+    filter =
+        (struct store_pg_parked_filter){.topic = ODK_STR("odradek.tasks.none")};
+    assert_int_equal(
+        store_pg_parked(f->query, &filter, &f->arena, &parked, &rest, &f->err),
+        0);
     assert_int_equal(rest, 0);
 }
 

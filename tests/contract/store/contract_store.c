@@ -852,6 +852,40 @@ test_parked_outputs_are_kept(void **state)
     assert_int_equal(contract_n_parked(f->shard), 1);
 }
 
+static void
+test_a_parked_output_is_read_and_dropped_by_its_number(void **state)
+{
+    struct fixture *f = *state;
+    struct store_output_write first = output(f, 3, ODK_STR("v\0w"));
+    struct store_output_write second = output(f, 4, ODK_STR("other"));
+    struct store_parked_write rows[] = {
+        {f->shard, first.output, ODK_STR("unknown topic")},
+        {f->shard, second.output, ODK_STR("unknown topic")}};
+    struct store_parked_drop drop = {f->shard, 3};
+    struct store_batch put = {.parked = rows, .n_parked = 2};
+    struct store_batch take = {.parked_drops = &drop, .n_parked_drops = 1};
+    struct store_output found;
+
+    commit_fine(f, &put);
+    assert_int_equal(
+        store_parked(&f->store, f->shard, 3, &f->arena, &found, &f->err), 0);
+    assert_true(odk_str_eq(found.topic, first.output.topic));
+    assert_int_equal(found.partition, first.output.partition);
+    assert_true(odk_str_eq(found.key, first.output.key));
+    assert_true(odk_str_eq(found.value, first.output.value));
+    assert_true(odk_str_eq(found.headers, first.output.headers));
+    assert_int_equal(
+        store_parked(&f->store, f->shard, 5, &f->arena, &found, &f->err),
+        ODK_ENOTFOUND);
+    commit_fine(f, &take);
+    assert_int_equal(contract_n_parked(f->shard), 1);
+    assert_int_equal(
+        store_parked(&f->store, f->shard, 3, &f->arena, &found, &f->err),
+        ODK_ENOTFOUND);
+    commit_fine(f, &take); /* what is gone may be dropped again */
+    assert_int_equal(contract_n_parked(f->shard), 1);
+}
+
 /* ---- definitions, lost connections ---- */
 
 static void
@@ -976,6 +1010,7 @@ contract_run(void)
         TEST(test_many_small_outputs_are_deleted_as_published),
         TEST(test_shards_keep_their_outputs_apart),
         TEST(test_parked_outputs_are_kept),
+        TEST(test_a_parked_output_is_read_and_dropped_by_its_number),
         TEST(test_definitions_are_found_newest_or_exact),
         TEST(test_a_lost_connection_is_told_and_mended),
         TEST(test_a_read_on_a_lost_connection_fails),
