@@ -41,6 +41,7 @@ lane_batch_release(struct lane_batch *batch)
     vec_release(&batch->outputs);
     vec_release(&batch->parked);
     vec_release(&batch->parked_drops);
+    vec_release(&batch->operated);
     vec_release(&batch->voids);
     odk_map_release(&batch->timer_changes);
 }
@@ -57,6 +58,7 @@ lane_batch_clear(struct lane_batch *batch)
     batch->outputs.n = 0;
     batch->parked.n = 0;
     batch->parked_drops.n = 0;
+    batch->operated.n = 0;
     batch->voids.n = 0;
     /* The changes live in the tick's arena; the map only forgets them. */
     for (struct lane_timer_change *change = batch->first_change; change;
@@ -382,7 +384,8 @@ build(struct lane *lane, struct store_batch *out, struct odk_err *err)
         if (!shard->is_in_batch) {
             continue;
         }
-        if (shard->n_outputs > 0 && shard->n_transitions == 0) {
+        if ((shard->n_outputs > 0 && shard->n_transitions == 0) ||
+            lane_is_operated(lane, shard->id)) {
             int rc = lane_emit_progress(lane, shard, err);
             if (rc != 0) {
                 return rc;

@@ -43,6 +43,7 @@ struct lane_batch {
         outputs; /**< struct store_output_write, in order of number a shard */
     struct lane_vec parked;
     struct lane_vec parked_drops; /**< struct store_parked_drop */
+    struct lane_vec operated; /**< struct codec_output_operated, of each drop */
     struct lane_vec voids; /**< struct bus_ack: numbers that are not produced */
     struct odk_map timer_changes;
     struct lane_timer_change *first_change;

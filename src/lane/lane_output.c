@@ -620,6 +620,7 @@ lane_emit_progress(struct lane *lane, struct lane_shard *shard,
     struct target target = {ODK_STR(LANE_TOPIC_HISTORY), -1, false, {0}};
 
     history_outputs(lane, shard->id, 0, &progress.n_outputs, &progress.outputs);
+    lane_tell_operated(lane, shard->id, &progress);
     int rc = encode(lane, CODEC_SHARD_PROGRESS, &progress, err);
     return rc ? rc : emit(lane, shard, target, err);
 }

@@ -8,6 +8,37 @@
  * batch.
  */
 
+bool
+lane_is_operated(const struct lane *lane, int32_t shard)
+{
+    const struct store_parked_drop *drops = lane->batch.parked_drops.items;
+
+    for (size_t i = 0; i < lane->batch.parked_drops.n; i++) {
+        if (drops[i].shard == shard) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+lane_tell_operated(struct lane *lane, int32_t shard,
+                   struct codec_shard_progress *progress)
+{
+    const struct store_parked_drop *drops = lane->batch.parked_drops.items;
+    const struct codec_output_operated *told = lane->batch.operated.items;
+    size_t n = lane->batch.parked_drops.n;
+
+    progress->operated =
+        odk_arena_calloc(&lane->arena, n, sizeof(*progress->operated));
+    odk_assert(progress->operated);
+    for (size_t i = 0; i < n; i++) {
+        if (drops[i].shard == shard) {
+            progress->operated[progress->n_operated++] = told[i];
+        }
+    }
+}
+
 /* Another command of this very batch has decided on it. */
 static bool
 is_decided(const struct lane *lane, int32_t shard, uint64_t seq)
@@ -47,7 +78,14 @@ drop(struct lane *lane, const struct lane_input *input,
     struct store_parked_drop *row =
         lane_vec_push(&lane->batch.parked_drops, sizeof(*row));
 
+    struct codec_output_operated *told =
+        lane_vec_push(&lane->batch.operated, sizeof(*told));
+
     *row = (struct store_parked_drop){input->shard->id, output->seq};
+    *told = (struct codec_output_operated){
+        .seq = operate->seq,
+        .action = operate->action,
+        .reason = lane_keep(lane, operate->reason)};
     lane_log(lane, ODK_LOG_WARN, "output.operated",
              "shard %d, number %llu to %.*s is %s%s%.*s", input->shard->id,
              (unsigned long long)output->seq, ODK_STR_ARG(output->topic),

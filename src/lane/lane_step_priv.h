@@ -20,6 +20,11 @@ int lane_answer(struct lane *lane, struct lane_input *input,
 /** An operator's decision on a parked output (lane_parked.c). */
 int lane_apply_parked(struct lane *lane, struct lane_input *input,
                       struct odk_err *err) ODK_MUST_USE;
+/** Whether the batch holds a decision on an output of the shard. */
+bool lane_is_operated(const struct lane *lane, int32_t shard);
+/** Adds those decisions to the record of the shard's progress. */
+void lane_tell_operated(struct lane *lane, int32_t shard,
+                        struct codec_shard_progress *progress);
 int lane_apply_result(struct lane *lane, struct lane_input *input,
                       struct odk_err *err) ODK_MUST_USE;
 int lane_apply_timer(struct lane *lane, struct lane_input *input,

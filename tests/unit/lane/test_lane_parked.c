@@ -233,12 +233,20 @@ static void
 a_drop_forgets_the_output(void **state)
 {
     struct fixture *f = *state;
+    struct codec_record progress;
 
     make_topic(f);
     operate(f, CODEC_OUTPUT_ACTION_DROP, "r-1");
     assert_reply(f, 0, NULL);
     assert_null(store_mem_parked(f->world.db, 0));
     assert_int_equal(tasks(f, NULL), 0);
+    size_t n = world_read(&f->world, LANE_TOPIC_HISTORY, CODEC_SHARD_PROGRESS,
+                          0, &progress);
+    assert_int_equal(n, 1);
+    assert_int_equal(progress.shard_progress.n_operated, 1);
+    assert_int_equal(progress.shard_progress.operated[0].seq, f->seq);
+    assert_int_equal(progress.shard_progress.operated[0].action,
+                     CODEC_OUTPUT_ACTION_DROP);
     operate(f, CODEC_OUTPUT_ACTION_RETRY, "r-2");
     assert_reply(f, 1, "OutputNotFound");
     assert_true(world_logged(&f->world, "output.operated"));
