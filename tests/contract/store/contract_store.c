@@ -1,5 +1,3 @@
-#include "contract_store.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,118 +5,7 @@
 
 #include <cmocka.h>
 
-#define NOW INT64_C(1790000000000)
-
-/* Each test has shards of its own, as they share one database. */
-struct fixture {
-    struct store store;
-    struct odk_arena arena;
-    struct odk_err err;
-    odk_time_ms wall; /**< of the next commits */
-    int32_t shard;
-    struct store_shard_move move; /**< the next batch of shard */
-};
-
-static int32_t
-next_shard(void)
-{
-    static int32_t last = 0; // NOLINT: across the tests of the program
-
-    return ++last;
-}
-
-static struct odk_uuid
-run_id(uint64_t number)
-{
-    return odk_uuid_v7(NOW, number, number * 7919);
-}
-
-static int
-acquire_as(struct fixture *f, struct store *store, int64_t fence,
-           struct store_shard *out)
-{
-    return store_acquire(store, f->shard, fence, ODK_STR("me"), &f->arena, out,
-                         &f->err);
-}
-
-/* A clock that agrees with the server's. */
-static odk_time_ms
-agreed_time(struct fixture *f)
-{
-    struct store_server server;
-
-    assert_int_equal(store_server(&f->store, &server, &f->err), 0);
-    return server.time;
-}
-
-static void
-acquire(struct fixture *f, int64_t fence)
-{
-    struct store_shard row;
-
-    assert_int_equal(acquire_as(f, &f->store, fence, &row), 0);
-    f->move = (struct store_shard_move){
-        .shard = f->shard,
-        .fence = fence,
-        .batch_expected = row.batch,
-        .next_command = row.next_command,
-        .next_result = row.next_result,
-        .outbox_seq = row.outbox_seq,
-        .published = row.published,
-        .published_from = row.published,
-        .clock = NOW,
-    };
-}
-
-static int
-set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    contract_connect(&f->store);
-    odk_arena_init(&f->arena, (size_t)64 << 20);
-    f->wall = agreed_time(f);
-    f->shard = next_shard();
-    acquire(f, 100 + f->shard);
-    *state = f;
-    return 0;
-}
-
-static int
-tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    store_close(&f->store);
-    odk_arena_release(&f->arena);
-    free(f);
-    return 0;
-}
-
-/* Commits with the shard's next move; on success the one after is prepared. */
-static int
-commit(struct fixture *f, struct store_batch *batch)
-{
-    batch->wall = f->wall;
-    batch->shards = &f->move;
-    batch->n_shards = 1;
-    int rc = store_commit(&f->store, batch, &f->err);
-    if (rc == 0) {
-        f->move.batch_expected++;
-        f->move.published_from = f->move.published;
-    }
-    return rc;
-}
-
-static void
-commit_fine(struct fixture *f, struct store_batch *batch)
-{
-    int rc = commit(f, batch);
-
-    if (rc != 0) {
-        fail_msg("commit: %s", f->err.message);
-    }
-}
+#include "contract_fixture.h"
 
 static struct store_execution_write
 started(const struct fixture *f, uint64_t number, const char *key)
@@ -159,15 +46,6 @@ is_current(struct fixture *f, const char *key, const struct odk_uuid *run_id)
     struct store_execution current = load_key(f, key);
 
     return odk_uuid_eq(&current.run_id, run_id);
-}
-
-static void
-assert_str(struct odk_str actual, struct odk_str expected)
-{
-    assert_int_equal(actual.len, expected.len);
-    if (expected.len > 0) {
-        assert_memory_equal(actual.ptr, expected.ptr, expected.len);
-    }
 }
 
 /* ---- ownership ---- */
@@ -683,204 +561,6 @@ test_the_last_word_on_a_timer_counts(void **state)
     assert_int_equal(page[0].id, 2);
 }
 
-/* ---- outbox ---- */
-
-static struct store_output_write
-output(const struct fixture *f, uint64_t seq, struct odk_str value)
-{
-    return (struct store_output_write){
-        .shard = f->shard,
-        .output = {.seq = seq,
-                   .topic = ODK_STR("odradek.tasks.payments"),
-                   .partition = (int32_t)(seq % 7),
-                   .key =
-                       seq % 3 ? ODK_STR("shop/a") : (struct odk_str){NULL, 0},
-                   .value = value,
-                   .headers = {"\0\1\xffh", seq % 2 ? 4 : 0}}};
-}
-
-static void
-assert_output(const struct store_output *actual,
-              const struct store_output *expected)
-{
-    assert_int_equal(actual->seq, expected->seq);
-    assert_int_equal(actual->partition, expected->partition);
-    assert_str(actual->topic, expected->topic);
-    assert_str(actual->key, expected->key);
-    assert_int_equal(actual->key.ptr == NULL, expected->key.ptr == NULL);
-    assert_str(actual->value, expected->value);
-    assert_str(actual->headers, expected->headers);
-}
-
-/* Reads everything above after, page by page, against rows[0…n). */
-static void
-assert_unpublished(struct fixture *f, uint64_t after, size_t bytes_max,
-                   const struct store_output_write *rows, size_t n)
-{
-    size_t at = 0;
-    size_t pages = 0;
-
-    for (;;) {
-        const struct store_output *page = NULL;
-        size_t count = 0;
-        assert_int_equal(store_unpublished(&f->store, f->shard, after,
-                                           bytes_max, &f->arena, &page, &count,
-                                           &f->err),
-                         0);
-        if (count == 0) {
-            break;
-        }
-        pages++;
-        for (size_t i = 0; i < count; i++) {
-            assert_true(at < n);
-            assert_output(&page[i], &rows[at++].output);
-        }
-        after = page[count - 1].seq;
-    }
-    assert_int_equal(at, n);
-    assert_true(n == 0 || pages > 0);
-}
-
-static void
-test_outputs_come_back_byte_for_byte(void **state)
-{
-    enum {
-        BIG = 900000
-    };
-    struct fixture *f = *state;
-    char *big = malloc(BIG);
-    static const char binary[] = {0, 1, 2, (char)0xff, 0, 'x'};
-
-    for (size_t i = 0; i < BIG; i++) {
-        big[i] = (char)(i * 2654435761U >> 13);
-    }
-    struct store_output_write rows[] = {
-        output(f, 1, ODK_STR("one")),
-        output(f, 2, odk_str_n(binary, sizeof(binary))),
-        output(f, 3, odk_str_n(big, BIG)),
-        output(f, 4, ODK_STR("")),
-        output(f, 9, odk_str_n(big, 7000)),
-        output(f, 10, odk_str_n(big, 7000)),
-    };
-    struct store_batch batch = {.outputs = rows, .n_outputs = 6};
-    f->move.outbox_seq = 10;
-    commit_fine(f, &batch);
-    assert_unpublished(f, 0, (size_t)10 << 20, rows, 6);
-    assert_unpublished(f, 0, 1, rows, 6);
-    assert_unpublished(f, 1, 1000, rows + 1, 5);
-    assert_unpublished(f, 3, 1000, rows + 3, 3);
-    assert_unpublished(f, 10, 1000, rows, 0);
-    free(big);
-}
-
-static void
-test_many_small_outputs_are_deleted_as_published(void **state)
-{
-    enum {
-        N = 3000
-    };
-    struct fixture *f = *state;
-    struct store_output_write *rows = calloc(N, sizeof(*rows));
-    struct store_batch batch = {.outputs = rows, .n_outputs = N};
-    struct store_batch nothing = {.n_outputs = 0};
-    static const uint64_t steps[] = {1, 2, 700, 701, 2999, 3000};
-
-    for (size_t i = 0; i < N; i++) {
-        char value[40];
-        (void)snprintf(value, sizeof(value), "value %zu", i);
-        rows[i] = output(f, i + 1, odk_arena_str(&f->arena, odk_str(value)));
-    }
-    f->move.outbox_seq = N;
-    commit_fine(f, &batch);
-    assert_unpublished(f, 0, (size_t)1 << 20, rows, N);
-    assert_unpublished(f, 0, 5000, rows, N);
-    for (size_t i = 0; i < ODK_ARRAY_LEN(steps); i++) {
-        f->move.published = steps[i];
-        commit_fine(f, &nothing);
-        assert_unpublished(f, steps[i], 5000, rows + steps[i], N - steps[i]);
-    }
-    assert_unpublished(f, 0, 5000, rows, 0);
-    free(rows);
-}
-
-static void
-test_shards_keep_their_outputs_apart(void **state)
-{
-    struct fixture *f = *state;
-    struct fixture other = *f;
-    struct store_shard row;
-    struct store_shard_move moves[2];
-
-    odk_arena_init(&other.arena, 0);
-    other.shard = next_shard();
-    assert_int_equal(acquire_as(&other, &f->store, 9, &row), 0);
-    moves[0] = f->move;
-    moves[1] = f->move;
-    moves[1].shard = other.shard;
-    moves[1].fence = 9;
-    moves[0].outbox_seq = moves[1].outbox_seq = 2;
-    struct store_output_write rows[] = {
-        output(f, 1, ODK_STR("a1")),
-        output(&other, 1, ODK_STR("b1")),
-        output(f, 2, ODK_STR("a2")),
-        output(&other, 2, ODK_STR("b2")),
-    };
-    struct store_batch batch = {.wall = f->wall,
-                                .shards = moves,
-                                .n_shards = 2,
-                                .outputs = rows,
-                                .n_outputs = 4};
-    assert_int_equal(store_commit(&f->store, &batch, &f->err), 0);
-    struct store_output_write ours[] = {rows[0], rows[2]};
-    struct store_output_write theirs[] = {rows[1], rows[3]};
-    assert_unpublished(f, 0, 100, ours, 2);
-    assert_unpublished(&other, 0, 100, theirs, 2);
-    odk_arena_release(&other.arena);
-}
-
-static void
-test_parked_outputs_are_kept(void **state)
-{
-    struct fixture *f = *state;
-    struct store_output_write written = output(f, 3, ODK_STR("v\0w"));
-    struct store_parked_write row = {.shard = f->shard,
-                                     .output = written.output,
-                                     .reason = ODK_STR("unknown topic")};
-    struct store_batch batch = {.parked = &row, .n_parked = 1};
-
-    commit_fine(f, &batch);
-    assert_int_equal(contract_n_parked(f->shard), 1);
-}
-
-static void
-test_a_parked_output_is_read_and_dropped_by_its_number(void **state)
-{
-    struct fixture *f = *state;
-    struct store_output_write first = output(f, 3, ODK_STR("v\0w"));
-    struct store_output_write second = output(f, 4, ODK_STR("other"));
-    struct store_parked_write rows[] = {
-        {f->shard, first.output, ODK_STR("unknown topic")},
-        {f->shard, second.output, ODK_STR("unknown topic")}};
-    struct store_parked_drop drop = {f->shard, 3};
-    struct store_batch put = {.parked = rows, .n_parked = 2};
-    struct store_batch take = {.parked_drops = &drop, .n_parked_drops = 1};
-    struct store_output found;
-
-    commit_fine(f, &put);
-    assert_int_equal(
-        store_parked(&f->store, f->shard, 3, &f->arena, &found, &f->err), 0);
-    assert_output(&found, &first.output);
-    assert_int_equal(
-        store_parked(&f->store, f->shard, 5, &f->arena, &found, &f->err),
-        ODK_ENOTFOUND);
-    commit_fine(f, &take);
-    assert_int_equal(contract_n_parked(f->shard), 1);
-    assert_int_equal(
-        store_parked(&f->store, f->shard, 3, &f->arena, &found, &f->err),
-        ODK_ENOTFOUND);
-    commit_fine(f, &take); /* what is gone may be dropped again */
-}
-
 /* ---- definitions, lost connections ---- */
 
 static void
@@ -975,8 +655,6 @@ test_an_answer_over_the_arenas_cap_is_a_limit(void **state)
     free(state_bytes);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int
 contract_run(void)
 {
@@ -1001,16 +679,14 @@ contract_run(void)
         TEST(test_sources_keep_the_last_number),
         TEST(test_timers_come_in_order_and_in_pages),
         TEST(test_the_last_word_on_a_timer_counts),
-        TEST(test_outputs_come_back_byte_for_byte),
-        TEST(test_many_small_outputs_are_deleted_as_published),
-        TEST(test_shards_keep_their_outputs_apart),
-        TEST(test_parked_outputs_are_kept),
-        TEST(test_a_parked_output_is_read_and_dropped_by_its_number),
         TEST(test_definitions_are_found_newest_or_exact),
         TEST(test_a_lost_connection_is_told_and_mended),
         TEST(test_a_read_on_a_lost_connection_fails),
         TEST(test_an_answer_over_the_arenas_cap_is_a_limit),
     };
 
-    return cmocka_run_group_tests_name("store contract", tests, NULL, NULL);
+    int failed =
+        cmocka_run_group_tests_name("store contract", tests, NULL, NULL);
+
+    return failed + contract_outbox_run();
 }
