@@ -105,8 +105,8 @@ class Desk:
 
     def handle(self, message):
         """Answers one task."""
-        if self.is_repeat(message):
-            return
+        if self.is_repeat(message) or message.value() is None:
+            return  # no value: a marker, which only moves the watermark
         try:
             task = decode(TASK, message.value())
         except (ValueError, EOFError) as error:

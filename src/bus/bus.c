@@ -156,6 +156,35 @@ bus_partitions(struct bus *bus, struct odk_str topic, int32_t *out,
 }
 
 int
+bus_topics(struct bus *bus, struct odk_str prefix, struct odk_arena *arena,
+           const struct odk_str **out, size_t *n, struct odk_err *err)
+{
+    odk_assert(bus && bus->ops && arena && out && n);
+    *out = NULL;
+    *n = 0;
+
+    int rc = bus->ops->topics(bus, prefix, arena, out, n, err);
+
+    odk_assert(result_is_sane(rc));
+    return rc;
+}
+
+int
+bus_offset_at(struct bus *bus, struct odk_str topic, int32_t partition,
+              odk_time_ms at, int64_t *offset, struct odk_err *err)
+{
+    odk_assert(bus && bus->ops && offset);
+    odk_assert(topic.len > 0 && partition >= 0);
+    *offset = 0;
+
+    int rc = bus->ops->offset_at(bus, topic, partition, at, offset, err);
+
+    odk_assert(result_is_sane(rc));
+    odk_assert(*offset >= 0);
+    return rc;
+}
+
+int
 bus_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
               int64_t *start, int64_t *end, struct odk_err *err)
 {

@@ -103,8 +103,13 @@ struct bus_ops {
     int (*producer_reset)(struct bus *bus, struct odk_err *err);
     int (*partitions)(struct bus *bus, struct odk_str topic, int32_t *out,
                       struct odk_err *err);
+    int (*topics)(struct bus *bus, struct odk_str prefix,
+                  struct odk_arena *arena, const struct odk_str **out,
+                  size_t *n, struct odk_err *err);
     int (*log_range)(struct bus *bus, struct odk_str topic, int32_t partition,
                      int64_t *start, int64_t *end, struct odk_err *err);
+    int (*offset_at)(struct bus *bus, struct odk_str topic, int32_t partition,
+                     odk_time_ms at, int64_t *offset, struct odk_err *err);
     int (*scan)(struct bus *bus, struct odk_str topic, int32_t partition,
                 int32_t shard, int64_t offset, struct bus_scan *out,
                 struct odk_err *err);
@@ -170,10 +175,22 @@ int bus_producer_reset(struct bus *bus, struct odk_err *err) ODK_MUST_USE;
 int bus_partitions(struct bus *bus, struct odk_str topic, int32_t *out,
                    struct odk_err *err) ODK_MUST_USE;
 
+/** Names of the broker's topics that begin with prefix, as of the call, in
+ * arena (ODK_ELIMIT: its cap). Blocks up to 10 s. */
+int bus_topics(struct bus *bus, struct odk_str prefix, struct odk_arena *arena,
+               const struct odk_str **out, size_t *n,
+               struct odk_err *err) ODK_MUST_USE;
+
 /** First offset kept and the offset after the last (read-committed end). Blocks
  * up to 10 s. */
 int bus_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
                   int64_t *start, int64_t *end,
+                  struct odk_err *err) ODK_MUST_USE;
+
+/** Offset of the first record of the time `at` or a later one; the log's end
+ * when there is none. Blocks up to 10 s. */
+int bus_offset_at(struct bus *bus, struct odk_str topic, int32_t partition,
+                  odk_time_ms at, int64_t *offset,
                   struct odk_err *err) ODK_MUST_USE;
 
 /** Highest odk-seq of `shard` from offset (clamped to the log's start) to the

@@ -378,6 +378,52 @@ mem_partitions(struct bus *bus, struct odk_str topic, int32_t *out,
 }
 
 static int
+mem_topics(struct bus *bus, struct odk_str prefix, struct odk_arena *arena,
+           const struct odk_str **out, size_t *n, struct odk_err *err)
+{
+    const struct mem_bus *mem = mem_bus(bus);
+    const struct bus_mem_broker *broker = mem->broker;
+    int rc = down_err(mem, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    struct odk_str *names =
+        odk_arena_calloc(arena, broker->n_topics, sizeof(*names));
+    if (!names) {
+        return odk_err_set(err, ODK_ELIMIT, "the names do not fit the arena");
+    }
+    for (size_t i = 0; i < broker->n_topics; i++) {
+        struct odk_str name = odk_str(broker->topics[i].name);
+
+        if (odk_str_starts(name, prefix)) {
+            names[(*n)++] = name; /* a topic is never taken away here */
+        }
+    }
+    *out = names;
+    return 0;
+}
+
+static int
+mem_offset_at(struct bus *bus, struct odk_str topic, int32_t partition,
+              odk_time_ms at, int64_t *offset, struct odk_err *err)
+{
+    struct mem_log *log = NULL;
+    int rc = log_get(mem_bus(bus), topic, partition, &log, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    *offset = log->end;
+    for (size_t i = log->n_records; i > 0; i--) {
+        if (log->records[i - 1]->timestamp >= at) {
+            *offset = log->records[i - 1]->offset;
+        }
+    }
+    return 0;
+}
+
+static int
 mem_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
               int64_t *start, int64_t *end, struct odk_err *err)
 {
@@ -513,7 +559,9 @@ static const struct bus_ops mem_ops = {
     .send = mem_send,
     .producer_reset = mem_producer_reset,
     .partitions = mem_partitions,
+    .topics = mem_topics,
     .log_range = mem_log_range,
+    .offset_at = mem_offset_at,
     .scan = mem_scan,
     .group_offset = mem_offset_read,
     .commit_offset = mem_offset_write,

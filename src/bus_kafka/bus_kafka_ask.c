@@ -185,6 +185,87 @@ kafka_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
     return 0;
 }
 
+static size_t
+names_take(const struct rd_kafka_metadata *metadata, struct odk_str prefix,
+           struct odk_arena *arena, struct odk_str *out)
+{
+    size_t n = 0;
+
+    for (int i = 0; i < metadata->topic_cnt; i++) {
+        struct odk_str name = odk_str(metadata->topics[i].topic);
+
+        if (odk_str_starts(name, prefix)) {
+            out[n] = odk_arena_str(arena, name);
+            n += out[n].ptr != NULL;
+        }
+    }
+    return n;
+}
+
+int
+kafka_topics(struct bus *bus, struct odk_str prefix, struct odk_arena *arena,
+             const struct odk_str **out, size_t *n, struct odk_err *err)
+{
+    struct kafka_bus *kafka = kafka_bus(bus);
+    const struct rd_kafka_metadata *metadata = NULL;
+    rd_kafka_resp_err_t error = rd_kafka_metadata(kafka->consumer, 1, NULL,
+                                                  &metadata, KAFKA_ASK_MS_MAX);
+
+    if (error) {
+        return odk_err_set(err, kafka_code(error), "names of the topics: %s",
+                           rd_kafka_err2str(error));
+    }
+    struct odk_str *names =
+        odk_arena_calloc(arena, (size_t)metadata->topic_cnt, sizeof(*names));
+
+    if (names) {
+        *n = names_take(metadata, prefix, arena, names);
+        *out = names;
+    }
+    rd_kafka_metadata_destroy(metadata);
+    return names
+               ? 0
+               : odk_err_set(err, ODK_ELIMIT, "the names do not fit the arena");
+}
+
+int
+kafka_offset_at(struct bus *bus, struct odk_str topic, int32_t partition,
+                odk_time_ms at, int64_t *offset, struct odk_err *err)
+{
+    struct kafka_bus *kafka = kafka_bus(bus);
+    struct kafka_topic *known = NULL;
+    int64_t start = 0;
+    int64_t end = 0;
+    int rc = partition_check(kafka, topic, partition, &known, err);
+
+    if (rc == 0) {
+        rc = kafka_log_range(bus, topic, partition, &start, &end, err);
+    }
+    if (rc < 0) {
+        return rc;
+    }
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(1);
+    rd_kafka_topic_partition_t *one =
+        rd_kafka_topic_partition_list_add(list, known->name, partition);
+
+    one->offset = at > 0 ? at : 0;
+    rd_kafka_resp_err_t error =
+        rd_kafka_offsets_for_times(kafka->consumer, list, KAFKA_ASK_MS_MAX);
+    if (!error) {
+        error = one->err;
+    }
+    *offset = one->offset >= 0 ? one->offset : end;
+    rd_kafka_topic_partition_list_destroy(list);
+    if (error) {
+        *offset = 0;
+        return odk_err_set(err, kafka_code(error),
+                           "offset of a time in %s/%d: %s", known->name,
+                           (int)partition, rd_kafka_err2str(error));
+    }
+    return 0;
+}
+
 /* A scan under way. */
 struct scan {
     rd_kafka_t *reader;

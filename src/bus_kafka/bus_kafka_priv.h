@@ -200,6 +200,12 @@ void kafka_known_unhandle(struct kafka_bus *kafka);
 void kafka_known_release(struct kafka_bus *kafka);
 int kafka_partitions(struct bus *bus, struct odk_str topic, int32_t *out,
                      struct odk_err *err) ODK_MUST_USE;
+int kafka_topics(struct bus *bus, struct odk_str prefix,
+                 struct odk_arena *arena, const struct odk_str **out, size_t *n,
+                 struct odk_err *err) ODK_MUST_USE;
+int kafka_offset_at(struct bus *bus, struct odk_str topic, int32_t partition,
+                    odk_time_ms at, int64_t *offset,
+                    struct odk_err *err) ODK_MUST_USE;
 int kafka_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
                     int64_t *start, int64_t *end,
                     struct odk_err *err) ODK_MUST_USE;

@@ -189,6 +189,25 @@ serve_bus_partitions(struct bus *bus, struct odk_str topic, int32_t *out,
 }
 
 static int
+serve_bus_topics(struct bus *bus, struct odk_str prefix,
+                 struct odk_arena *arena, const struct odk_str **out, size_t *n,
+                 struct odk_err *err)
+{
+    struct serve_bus *self = bus->impl;
+
+    return bus_topics(&self->inner, prefix, arena, out, n, err);
+}
+
+static int
+serve_bus_offset_at(struct bus *bus, struct odk_str topic, int32_t partition,
+                    odk_time_ms at, int64_t *offset, struct odk_err *err)
+{
+    struct serve_bus *self = bus->impl;
+
+    return bus_offset_at(&self->inner, topic, partition, at, offset, err);
+}
+
+static int
 serve_bus_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
                     int64_t *start, int64_t *end, struct odk_err *err)
 {
@@ -239,7 +258,9 @@ serve_bus_wrap(struct serve *serve, struct codec *codec,
         .send = serve_bus_send,
         .producer_reset = serve_bus_producer_reset,
         .partitions = serve_bus_partitions,
+        .topics = serve_bus_topics,
         .log_range = serve_bus_log_range,
+        .offset_at = serve_bus_offset_at,
         .scan = serve_bus_scan,
         .group_offset = serve_bus_group_offset,
         .commit_offset = serve_bus_commit_offset,

@@ -89,6 +89,7 @@ lane_new(const struct lane_options *options)
     odk_assert(lane->options.timers_in_memory >= 4);
     lane->bus = options->bus;
     lane->store = options->store;
+    lane->marker.shard = -1;
     lane->slice_max = lane->options.batch_max;
     lane_cache_init(&lane->cache, lane->options.cache_bytes_max);
     odk_map_init(&lane->batch.timer_changes);

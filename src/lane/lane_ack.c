@@ -116,6 +116,11 @@ lane_acks(struct lane *lane, const struct bus_batch *polled)
 
     for (size_t i = 0; i < polled->n_acks; i++) {
         const struct bus_ack *ack = &polled->acks[i];
+        if (ack->shard == lane->marker.shard && ack->seq == lane->marker.seq) {
+            lane->marker.code = ack->code;
+            lane->is_marker_told = true;
+            continue;
+        }
         struct lane_shard *shard = lane_shard_find(lane, ack->shard);
         if (!shard || shard->state == LANE_SHARD_QUARANTINED) {
             continue;
@@ -152,8 +157,8 @@ unpack_headers(struct lane *lane, struct odk_str packed)
 }
 
 int
-lane_send(struct lane *lane, int32_t shard, const struct store_output *output,
-          struct odk_err *err)
+lane_produce(struct lane *lane, int32_t shard,
+             const struct store_output *output, struct odk_err *err)
 {
     odk_dur_ms idle_ms = 0;
 
@@ -173,8 +178,16 @@ lane_send(struct lane *lane, int32_t shard, const struct store_output *output,
             rc = bus_send(&lane->bus, &record, err);
         }
     }
-    if (rc != 0 && rc != ODK_EAGAIN && rc != ODK_EFATAL &&
-        odk_err_class(rc) == ODK_CLASS_REJECT) {
+    return rc;
+}
+
+int
+lane_send(struct lane *lane, int32_t shard, const struct store_output *output,
+          struct odk_err *err)
+{
+    int rc = lane_produce(lane, shard, output, err);
+
+    if (rc != 0 && odk_err_class(rc) == ODK_CLASS_REJECT) {
         struct bus_ack *failed = lane_vec_push(&lane->failed, sizeof(*failed));
         *failed =
             (struct bus_ack){.shard = shard, .seq = output->seq, .code = rc};

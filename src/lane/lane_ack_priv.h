@@ -28,7 +28,11 @@ int lane_republish_suspects(struct lane *lane,
 /** The same for every shard that is owned: a new producer has nothing of them.
  */
 int lane_republish_owned(struct lane *lane, struct odk_err *err) ODK_MUST_USE;
-/** Sends one output, waiting for room in the producer. */
+/** Sends one record, waiting for room in the producer. */
+int lane_produce(struct lane *lane, int32_t shard,
+                 const struct store_output *output,
+                 struct odk_err *err) ODK_MUST_USE;
+/** Sends one output; one that is refused for good is kept, to be parked. */
 int lane_send(struct lane *lane, int32_t shard,
               const struct store_output *output,
               struct odk_err *err) ODK_MUST_USE;

@@ -270,7 +270,7 @@ apply(struct lane *lane, struct lane_input *input, struct odk_err *err)
 {
     lane->stats.inputs++;
     if (is_poison(input) && input->kind != LANE_INPUT_BAD &&
-        input->kind != LANE_INPUT_REPEAT) {
+        input->kind != LANE_INPUT_MARKER && input->kind != LANE_INPUT_REPEAT) {
         return apply_poison(lane, input, err);
     }
     switch (input->kind) {
@@ -282,6 +282,9 @@ apply(struct lane *lane, struct lane_input *input, struct odk_err *err)
         return apply_bad(lane, input, err);
     case LANE_INPUT_FOREIGN:
         return lane_emit_forward(lane, input, err);
+    case LANE_INPUT_MARKER:
+        (void)source_advance(input->shard, &input->source);
+        return 0;
     case LANE_INPUT_REPEAT:
         return 0;
     }

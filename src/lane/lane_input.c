@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "bus/bus_origin.h"
 #include "lane/lane_priv.h"
 
 /* Limits of names on the topics. */
@@ -211,6 +212,30 @@ unwrap(struct lane *lane, struct lane_input *out)
     return decode(lane, envelope.record, out);
 }
 
+/* After a fail-over of the database a shard says on every partition of
+ * odradek.commands from which number on it goes on. */
+static bool
+read_marker(struct lane *lane, const struct bus_message *message,
+            struct lane_input *out)
+{
+    char name[32];
+    int32_t shard = -1;
+    uint64_t seq = 0;
+
+    if (message->value.ptr || message->topic != LANE_PLACE_COMMANDS ||
+        !bus_origin_parse(message->headers, message->n_headers, &shard, &seq) ||
+        seq % LANE_SEQ_FLOOR != 0 || seq > INT64_MAX) {
+        return false;
+    }
+    int len = snprintf(name, sizeof(name), "shard/%d", (int)shard);
+    struct codec_source source = {lane_keep(lane, odk_str_n(name, (size_t)len)),
+                                  (int64_t)seq};
+
+    set_source(out, &source);
+    out->kind = LANE_INPUT_MARKER;
+    return true;
+}
+
 static bool
 target_is_good(const struct target *target, struct lane_input *out)
 {
@@ -362,6 +387,9 @@ lane_input_read(struct lane *lane, struct lane_shard *shard,
     out->seed = odk_mix64(odk_mix64((uint64_t)message->partition * 2 +
                                     (uint64_t)message->topic + 1) +
                           (uint64_t)message->offset);
+    if (read_marker(lane, message, out)) {
+        return;
+    }
     if (!frame_is_good(lane, message, out) ||
         !decode(lane, message->value, out)) {
         return;

@@ -15,6 +15,7 @@ enum lane_input_kind {
     LANE_INPUT_TIMER,
     LANE_INPUT_BAD,     /**< a dead letter */
     LANE_INPUT_FOREIGN, /**< another shard's home: forwarded */
+    LANE_INPUT_MARKER,  /**< moves the watermark of its source */
     LANE_INPUT_REPEAT,  /**< below its source's watermark, or of no interest */
 };
 

@@ -38,29 +38,32 @@ struct lane {
     struct lane_vec newest; /**< struct lane_definition *: newest versions read
                                in this tick */
     struct lane_vec suspects; /**< struct bus_ack: refused with others */
-    struct lane_vec failed; /**< struct bus_ack: permanently refused outputs */
+    struct lane_vec failed;  /**< struct bus_ack: permanently refused outputs */
+    struct bus_ack marker;   /**< under way (lane_failover.c); shard -1: none */
+    struct lane_vec revoked; /**< struct bus_place: reported by a poll inside a
+                                tick, done at the next */
+    struct lane_vec assigned; /**< likewise */
     size_t slice_max; /**< inputs a batch now: halves when a value is refused */
+
+    /* Times are monotonic but for wall. */
     odk_time_ms wall; /**< as read in this tick */
     odk_dur_ms wall_read_at;
-    bool is_clock_off; /**< too far from the server's: nothing is committed */
     odk_dur_ms clock_alarm_at; /**< not before */
-    odk_dur_ms server_look_at; /**< monotonic */
-    bool is_store_down;
-    bool is_store_broken; /**< a call told so: its connection is gone */
+    odk_dur_ms server_look_at;
     odk_dur_ms store_retry_at;
     odk_dur_ms store_pause_ms;
-    odk_dur_ms flush_at; /**< monotonic: write `published` then; 0 = nothing to
-                            write */
+    odk_dur_ms flush_at; /**< write `published` then; 0 = nothing to write */
+    odk_dur_ms history_noted_at; /**< when the log ends of history were read */
+
+    bool is_clock_off; /**< too far from the server's: nothing is committed */
+    bool is_store_down;
+    bool is_store_broken; /**< a call told so: its connection is gone */
     bool is_producer_down;
-    bool is_out_of_range;     /**< a place's position is not in its log: acquire
-                                 again, whose checks say more */
-    bool is_polled_aside;     /**< in this tick: borrowed records are gone */
-    struct lane_vec revoked;  /**< struct bus_place: reported by a poll inside a
-                                 tick, done at the next */
-    struct lane_vec assigned; /**< likewise */
+    bool is_marker_told;
+    bool is_out_of_range; /**< a place's position is not in its log: acquire
+                             again, whose checks say more */
+    bool is_polled_aside; /**< in this tick: borrowed records are gone */
     bool is_lost;
-    odk_dur_ms history_noted_at; /**< monotonic: when the log ends of history
-                                    were read */
 };
 
 odk_dur_ms lane_monotonic(const struct lane *lane);

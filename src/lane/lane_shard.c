@@ -9,9 +9,6 @@
 #define QUARANTINE_LOOK_MS 10000
 #define TIMER_PAGE         1024u
 #define GROUP_METADATA     "odk-seq:"
-/* After a fail-over numbers go on at the next multiple of this: above all that
- * was ever sent (§2). */
-#define SEQ_FLOOR (UINT64_C(1) << 40)
 
 struct lane_shard *
 lane_shard_find(struct lane *lane, int32_t id)
@@ -187,45 +184,45 @@ check_log(struct lane *lane, struct lane_shard *shard, const char *topic,
 
 /* A number above the table's last one means that the database lost commits. A
  * marker does not: its sender may have died before it was accepted. */
-static int
-check_numbers(struct lane *lane, struct lane_shard *shard,
-              const struct bus_scan *scan, struct odk_err *err)
+int
+// NOLINTNEXTLINE(readability-function-size): a place and a number
+lane_shard_check_number(struct lane *lane, struct lane_shard *shard,
+                        struct odk_str topic, int32_t partition, uint64_t seq,
+                        struct odk_err *err)
 {
-    char reason[256];
+    char reason[400];
 
-    if (scan->seq_max <= shard->row.outbox_seq) {
+    if (seq <= shard->row.outbox_seq) {
         return 0;
     }
     (void)snprintf(reason, sizeof(reason),
-                   "odradek.history has number %llu, the database only %llu: "
-                   "it lost commits",
-                   (unsigned long long)scan->seq_max,
+                   "%.*s/%d has number %llu, the database only %llu: it lost "
+                   "commits",
+                   ODK_STR_ARG(topic), partition, (unsigned long long)seq,
                    (unsigned long long)shard->row.outbox_seq);
     return unfit(lane, shard, err, reason);
 }
 
 static int
-check_history(struct lane *lane, struct lane_shard *shard,
-              struct bus_scan *scan, struct odk_err *err)
+check_history(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
 {
+    struct odk_str topic = ODK_STR(LANE_TOPIC_HISTORY);
+    struct bus_scan scan = {0};
     int32_t partitions = 0;
-    int rc = bus_partitions(&lane->bus, ODK_STR(LANE_TOPIC_HISTORY),
-                            &partitions, err);
+    int rc = bus_partitions(&lane->bus, topic, &partitions, err);
 
     if (rc == 0) {
-        rc = bus_scan(&lane->bus, ODK_STR(LANE_TOPIC_HISTORY),
-                      shard->id % partitions, shard->id,
-                      shard->row.history_offset, scan, err);
+        rc = bus_scan(&lane->bus, topic, shard->id % partitions, shard->id,
+                      shard->row.history_offset, &scan, err);
     }
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        rc = lane_shard_check_number(lane, shard, topic, shard->id % partitions,
+                                     scan.seq_max, err);
     }
-    rc = check_numbers(lane, shard, scan, err);
-    if (rc != 0) {
-        return rc;
+    if (rc == 0) {
+        shard->row.history_offset = scan.offset_next;
     }
-    shard->row.history_offset = scan->offset_next;
-    return 0;
+    return rc;
 }
 
 /* Made from odradek.history by a rebuild or a repair: it knows as much as the
@@ -273,94 +270,8 @@ check_group(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     return 0;
 }
 
-/* Everything that the table has goes first: a reader that moves its watermark
- * to the marker must have missed nothing. */
 static int
-send_marker(struct lane *lane, struct lane_shard *shard,
-            const struct store_output *marker, struct odk_err *err)
-{
-    int rc = bus_producer_reset(&lane->bus, err);
-
-    if (rc == 0) {
-        rc = lane_republish_owned(lane, err);
-    }
-    if (rc == 0) {
-        rc = lane_republish(lane, shard, err);
-    }
-    return rc ? rc : lane_send(lane, shard->id, marker, err);
-}
-
-/* Until the broker has the marker and all that was sent before it; what an
- * earlier producer had under way has arrived by then. */
-static int
-await_marker(struct lane *lane, struct lane_shard *shard,
-             const struct store_output *marker, struct bus_scan *scan,
-             struct odk_err *err)
-{
-    int64_t from = scan->offset_next;
-    odk_dur_ms idle_ms = 0;
-    int rc = 0;
-
-    while (rc == 0 && (scan->marker_max < marker->seq ||
-                       shard->acked < shard->row.outbox_seq)) {
-        if (idle_ms > lane->options.drain_ms_max) {
-            return odk_err_set(
-                err, ODK_EAGAIN,
-                "no acknowledgement of the marker after a fail-over");
-        }
-        rc = lane_poll_once(lane, &idle_ms, err);
-        if (rc == 0) {
-            rc = bus_scan(&lane->bus, marker->topic, marker->partition,
-                          shard->id, from, scan, err);
-        }
-    }
-    return rc ? rc : check_numbers(lane, shard, scan, err);
-}
-
-/* After a fail-over an earlier producer may still have records under way: a
- * marker behind them, then look. */
-static int
-fail_over(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
-          struct odk_err *err)
-{
-    uint64_t last = shard->row.outbox_seq;
-    struct store_output marker = {.seq = (last / SEQ_FLOOR + 1) * SEQ_FLOOR,
-                                  .topic = ODK_STR(LANE_TOPIC_HISTORY)};
-    int32_t partitions = 0;
-
-    lane_log(lane, ODK_LOG_WARN, "shard.fail_over",
-             "shard %d: another PostgreSQL server or timeline than before, or "
-             "rows from odradek.history",
-             shard->id);
-    int rc = bus_partitions(&lane->bus, marker.topic, &partitions, err);
-    if (rc == 0) {
-        marker.partition = shard->id % partitions;
-        rc = send_marker(lane, shard, &marker, err);
-    }
-    if (rc == 0) {
-        rc = await_marker(lane, shard, &marker, scan, err);
-    }
-    if (rc == 0) {
-        /* `published` before the floor: no row of the outbox lies below both,
-         * so numbers up to the floor are void without a look. */
-        rc = lane_flush_shard(lane, shard, err);
-    }
-    if (rc == 0) {
-        rc = lane_of_store(lane, store_accept_server(&lane->store, shard->id,
-                                                     shard->row.fence,
-                                                     marker.seq, err));
-    }
-    if (rc == 0) {
-        shard->row.outbox_seq = marker.seq;
-        shard->row.history_offset = scan->offset_next;
-        lane_ack_void(shard, last, marker.seq);
-    }
-    return rc;
-}
-
-static int
-check_server(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
-             struct odk_err *err)
+check_server(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
 {
     const struct store_shard *row = &shard->row;
 
@@ -373,7 +284,7 @@ check_server(struct lane *lane, struct lane_shard *shard, struct bus_scan *scan,
                                                        row->fence,
                                                        row->outbox_seq, err));
     }
-    return fail_over(lane, shard, scan, err);
+    return lane_fail_over(lane, shard, err);
 }
 
 static int
@@ -437,7 +348,6 @@ lane_shard_start(struct lane *lane, const struct lane_shard *shard,
 static int
 acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
 {
-    struct bus_scan scan = {0};
     int64_t fence = (int64_t)(lane_random(lane) >> 1);
     int rc = lane_of_store(lane, store_acquire(&lane->store, shard->id, fence,
                                                lane->options.owner,
@@ -463,9 +373,9 @@ acquire(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     rc = rc ? rc
             : check_log(lane, shard, LANE_TOPIC_RESULTS, shard->row.next_result,
                         err);
-    rc = rc ? rc : check_history(lane, shard, &scan, err);
+    rc = rc ? rc : check_history(lane, shard, err);
     rc = rc ? rc : check_group(lane, shard, err);
-    rc = rc ? rc : check_server(lane, shard, &scan, err);
+    rc = rc ? rc : check_server(lane, shard, err);
     rc = rc ? rc : load_sources(lane, shard, err);
     rc = rc ? rc : lane_shard_timer_page(lane, shard, err);
     rc = rc ? rc : lane_republish(lane, shard, err);

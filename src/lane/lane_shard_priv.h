@@ -8,6 +8,10 @@
 #include "lane/lane.h"
 #include "lane/lane_timer_priv.h"
 
+/** After a fail-over numbers go on at the next multiple of this: above all that
+ * was ever sent (§2). */
+#define LANE_SEQ_FLOOR (UINT64_C(1) << 40)
+
 enum lane_place {
     LANE_PLACE_COMMANDS,
     LANE_PLACE_RESULTS,
@@ -92,6 +96,15 @@ void lane_shards_drop_all(struct lane *lane);
 void lane_shard_revoke(struct lane *lane, int32_t id);
 void lane_shard_quarantine(struct lane *lane, struct lane_shard *shard,
                            const char *reason);
+/** Quarantines (ODK_EQUARANTINE) a shard of which a number above its last one
+ * was found on the broker. */
+int lane_shard_check_number(struct lane *lane, struct lane_shard *shard,
+                            struct odk_str topic, int32_t partition,
+                            uint64_t seq, struct odk_err *err) ODK_MUST_USE;
+/** Takes a shard that is being acquired over to another server or timeline
+ * (lane_failover.c), or quarantines it. */
+int lane_fail_over(struct lane *lane, struct lane_shard *shard,
+                   struct odk_err *err) ODK_MUST_USE;
 /** Reads its inputs from the offsets of its row on. */
 int lane_shard_start(struct lane *lane, const struct lane_shard *shard,
                      struct odk_err *err) ODK_MUST_USE;

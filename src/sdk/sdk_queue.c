@@ -464,7 +464,7 @@ is_covered(struct sdk_queue *queue, odk_time_ms at)
 }
 
 static void
-on_cancel(struct sdk_queue *queue, const struct sdk_event *event)
+read_cancel(struct sdk_queue *queue, const struct sdk_event *event)
 {
     struct codec_record record;
 
@@ -473,17 +473,27 @@ on_cancel(struct sdk_queue *queue, const struct sdk_event *event)
                      &record, NULL) != 0 ||
         record.kind != CODEC_CANCEL_TASK) {
         sdk_log(queue->worker->config, 4, "a cancel cannot be read");
-    } else {
-        sdk_cancels_add(&queue->cancels, record.cancel_task.token, event->at);
-        struct odk_map_node *node =
-            odk_map_find(&queue->open, record.cancel_task.token);
+        return;
+    }
+    sdk_cancels_add(&queue->cancels, record.cancel_task.token, event->at);
+    struct odk_map_node *node =
+        odk_map_find(&queue->open, record.cancel_task.token);
 
-        if (node) {
-            struct odradek_task *task =
-                ODK_CONTAINER(node, struct odradek_task, node);
+    if (node) {
+        struct odradek_task *task =
+            ODK_CONTAINER(node, struct odradek_task, node);
 
-            atomic_store(&task->is_cancelled, true);
-        }
+        atomic_store(&task->is_cancelled, true);
+    }
+}
+
+/** A record without a value is a marker: there are no repeats to be dropped
+ * among cancels. */
+static void
+on_cancel(struct sdk_queue *queue, const struct sdk_event *event)
+{
+    if (event->value.ptr) {
+        read_cancel(queue, event);
     }
     if (event->partition < SDK_SIDE_MAX && queue->is_catching_up &&
         event->offset + 1 >= queue->ends[event->partition]) {
@@ -568,6 +578,9 @@ make_task(struct sdk_queue *queue, const struct sdk_event *event, bool *is_open)
     struct codec_record record;
     struct odk_err err = {0};
 
+    if (!event->value.ptr) {
+        return NULL; /* a marker: it only moves the watermark */
+    }
     odk_arena_reset(&worker->arena);
     int ret = codec_decode(worker->codec, event->value, &worker->arena, &record,
                            &err);

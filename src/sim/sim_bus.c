@@ -128,6 +128,27 @@ sim_partitions(struct bus *bus, struct odk_str topic, int32_t *out,
 }
 
 static int
+sim_topics(struct bus *bus, struct odk_str prefix, struct odk_arena *arena,
+           const struct odk_str **out, size_t *n, struct odk_err *err)
+{
+    struct sim_node *node = node_of(bus);
+
+    return sim_point(node) ? bus_topics(&node->bus, prefix, arena, out, n, err)
+                           : dead(err);
+}
+
+static int
+sim_offset_at(struct bus *bus, struct odk_str topic, int32_t partition,
+              odk_time_ms at, int64_t *offset, struct odk_err *err)
+{
+    struct sim_node *node = node_of(bus);
+
+    return sim_point(node)
+               ? bus_offset_at(&node->bus, topic, partition, at, offset, err)
+               : dead(err);
+}
+
+static int
 sim_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
               int64_t *start, int64_t *end, struct odk_err *err)
 {
@@ -183,7 +204,9 @@ static const struct bus_ops ops = {
     .send = sim_send,
     .producer_reset = sim_producer_reset,
     .partitions = sim_partitions,
+    .topics = sim_topics,
     .log_range = sim_log_range,
+    .offset_at = sim_offset_at,
     .scan = sim_scan,
     .group_offset = sim_group_offset,
     .commit_offset = sim_commit_offset,

@@ -22,7 +22,9 @@
 struct store_server {
     uint64_t system_id;
     uint32_t timeline;
-    odk_time_ms time; /**< its clock */
+    odk_time_ms time;         /**< its clock */
+    odk_time_ms took_over_at; /**< of the last commit that it has from the
+                                 server before it; 0: not known */
 };
 
 /** The shard row. */

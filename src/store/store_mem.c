@@ -63,7 +63,7 @@ mem_server(struct store *store, struct store_server *out, struct odk_err *err)
 
     if (rc == 0) {
         *out = (struct store_server){mem->db->system_id, mem->db->timeline,
-                                     mem->db->now};
+                                     mem->db->now, mem->db->took_over_at};
     }
     return rc;
 }

@@ -201,6 +201,7 @@ apply_timer(struct store_mem_db *db, const struct store_timer_write *write)
 void
 store_mem_apply(struct store_mem_db *db, const struct store_batch *batch)
 {
+    db->committed_at = db->now;
     for (size_t i = 0; i < batch->n_executions; i++) {
         apply_execution(db, &batch->executions[i]);
     }

@@ -501,6 +501,7 @@ store_mem_db_copy(const struct store_mem_db *db)
     copy->system_id = db->system_id;
     copy->timeline = db->timeline;
     copy->now = db->now;
+    copy->took_over_at = db->committed_at;
     copy->refused = store_mem_own(db->refused);
     for (size_t i = 0; i < db->shards.n; i++) {
         copy_shard(copy, STORE_MEM_AT(&db->shards, i, struct store_mem_shard));

@@ -43,8 +43,11 @@ struct store_mem_db {
     uint64_t system_id;
     uint32_t timeline;
     odk_time_ms now;
-    size_t n_stores;                  /**< connected */
-    struct odk_str refused;           /**< ptr NULL: none */
+    odk_time_ms committed_at; /**< of the last commit */
+    odk_time_ms took_over_at; /**< likewise of the database that this is a copy
+                                 of */
+    size_t n_stores;          /**< connected */
+    struct odk_str refused;   /**< ptr NULL: none */
     struct store_mem_vec shards;      /**< struct store_mem_shard */
     struct store_mem_vec histories;   /**< struct store_history_write */
     struct store_mem_vec parked;      /**< struct store_parked_write */

@@ -135,6 +135,7 @@ read_server(const PGresult *result, struct store_server *out)
     out->system_id = (uint64_t)store_pg_i64(result, 0, 0);
     out->timeline = (uint32_t)store_pg_i32(result, 0, 1);
     out->time = store_pg_time(result, 0, 2);
+    out->took_over_at = store_pg_time(result, 0, 3);
 }
 
 int

@@ -29,7 +29,8 @@ static const struct {
          "FROM pg_stat_get_activity(pg_backend_pid())) "
          "WHERE shard = $1::int4 RETURNING " STORE_PG_SHARD_COLUMNS},
     [STORE_PG_SERVER_IDENTITY] = {"server_identity",
-                                  "SELECT system_id, timeline, server_time "
+                                  "SELECT system_id, timeline, server_time, "
+                                  "pg_last_xact_replay_timestamp() "
                                   "FROM odradek.server_identity()"},
     [STORE_PG_BACKEND_END] =
         {"backend_end",

@@ -475,6 +475,55 @@ a_scan_finds_the_highest_number_of_its_shard(void **state)
 }
 
 static void
+topics_are_found_by_the_beginning_of_their_name(void **state)
+{
+    struct peer peer;
+    struct odk_arena arena;
+    const struct odk_str *names = NULL;
+    size_t n = 0;
+
+    peer_open(&peer, *state, 1, PEER_WITH_TWIN);
+    odk_arena_init(&arena, 0);
+    assert_int_equal(
+        bus_topics(&peer.bus, odk_str(peer.topic), &arena, &names, &n, NULL),
+        0);
+    assert_int_equal(n, 1);
+    assert_true(odk_str_is(names[0], peer.topic));
+    assert_int_equal(bus_topics(&peer.bus, odk_str(peer.rig->prefix), &arena,
+                                &names, &n, NULL),
+                     0);
+    assert_true(n >= 2);
+    assert_int_equal(bus_topics(&peer.bus, ODK_STR("nobody-has-this"), &arena,
+                                &names, &n, NULL),
+                     0);
+    assert_int_equal(n, 0);
+    odk_arena_release(&arena);
+    peer_close(&peer);
+}
+
+static void
+an_offset_is_found_by_its_time(void **state)
+{
+    struct peer peer;
+    int64_t offset = -1;
+
+    peer_open(&peer, *state, 1, PEER_ALONE);
+    struct odk_str topic = odk_str(peer.topic);
+
+    send_many(&peer, 1, 100, 5);
+    peer_wait_acks(&peer, 5);
+    assert_int_equal(bus_offset_at(&peer.bus, topic, 0, 0, &offset, NULL), 0);
+    assert_int_equal(offset, 0);
+    assert_int_equal(bus_offset_at(&peer.bus, topic, 0, INT64_C(9000000000000),
+                                   &offset, NULL),
+                     0);
+    assert_int_equal(offset, 5);
+    assert_int_equal(bus_offset_at(&peer.bus, topic, 7, 0, &offset, NULL),
+                     ODK_ENOTFOUND);
+    peer_close(&peer);
+}
+
+static void
 the_range_of_a_log_is_known(void **state)
 {
     struct peer peer;
@@ -546,6 +595,8 @@ contract_bus_run(struct contract_rig *rig)
         CASE(a_full_queue_asks_for_patience),
         CASE(a_new_producer_goes_on_without_a_gap),
         CASE(a_scan_finds_the_highest_number_of_its_shard),
+        CASE(topics_are_found_by_the_beginning_of_their_name),
+        CASE(an_offset_is_found_by_its_time),
         CASE(the_range_of_a_log_is_known),
         CASE(a_wake_ends_a_wait),
         CASE(members_share_partitions_and_hand_over_without_loss),
