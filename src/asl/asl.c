@@ -227,12 +227,16 @@ asl_compile_text(struct odk_str text, const struct asl_options *options,
     json_t *definition = NULL;
     int rc = 0;
 
+    size_t bytes_max = options && options->definition_bytes_max
+                           ? options->definition_bytes_max
+                           : ASL_BYTES_MAX;
+
     *out = NULL;
-    if (text.len > ASL_BYTES_MAX) {
+    if (text.len > bytes_max) {
         asl_problem_code(
             &c, NULL, ASL_CODE_LIMIT,
             "The definition has %zu bytes, at most %zu are allowed", text.len,
-            ASL_BYTES_MAX);
+            bytes_max);
         return ODK_EINVAL;
     }
     if (is_blank_text(text)) {

@@ -266,6 +266,8 @@ void asl_problems_release(struct asl_problems *problems);
 /** Options of a compilation. */
 struct asl_options {
     bool is_express;
+    size_t definition_bytes_max;   /**< of a text; 0 = 1 MiB */
+    size_t name_chars_max;         /**< of a state's name; 0 = 80 */
     bool is_any_resource_accepted; /**< any Resource string, e.g. a placeholder,
                                       is taken as an activity (with a warning)
                                     */

@@ -277,12 +277,14 @@ scan_name(struct asl_compiler *c, size_t index)
 {
     const struct asl_draft *draft = &c->drafts[index];
     size_t n = asl_count_chars(draft->name);
+    size_t n_max = c->options.name_chars_max ? c->options.name_chars_max
+                                             : ASL_NAME_CHARS_MAX;
 
-    if (n == 0 || n > ASL_NAME_CHARS_MAX) {
+    if (n == 0 || n > n_max) {
         asl_problem(c, draft->place,
-                    "The name of a state must have 1 to %u characters, this "
+                    "The name of a state must have 1 to %zu characters, this "
                     "one has %zu",
-                    ASL_NAME_CHARS_MAX, n);
+                    n_max, n);
     }
 }
 

@@ -7,23 +7,23 @@
 #include "harness/harness.h"
 #include "harness/harness_test_state.h"
 
-#define DEFINITION_BYTES_MAX ((size_t)1 << 20)
-#define REQUEST_BYTES_MAX    ((size_t)64 << 20)
+#define REQUEST_BYTES_MAX ((size_t)64 << 20)
 
 static int
 check_file(struct cli *cli, const char *file, bool is_express)
 {
     /* A team's file may still hold the placeholders of its deployment: those
      * are warnings here and errors when it is published. */
-    struct asl_options options = {.is_express = is_express,
-                                  .is_any_resource_accepted = true};
+    struct asl_options options = cli_asl_options(cli);
     struct asl_problems problems;
     struct asl_machine *machine = NULL;
     struct odk_err err = {0};
     struct odk_buf text;
 
+    options.is_express = is_express;
+    options.is_any_resource_accepted = true;
     odk_buf_init(&text, 0);
-    if (cli_read_file(file, DEFINITION_BYTES_MAX, &text, &err) != 0) {
+    if (cli_read_file(file, CLI_DEFINITION_BYTES_MAX, &text, &err) != 0) {
         odk_buf_release(&text);
         return cli_fail_err(cli, &err);
     }

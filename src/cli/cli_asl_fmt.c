@@ -7,10 +7,9 @@
 
 #include "cli/cli_connect.h"
 #include "cli/cli_output.h"
+#include "cli/cli_problems.h"
 #include "harness/harness_format.h"
 #include "json/json.h"
-
-#define DEFINITION_BYTES_MAX ((size_t)1 << 20)
 
 static int
 write_file(struct cli *cli, const char *file, struct odk_str text)
@@ -53,7 +52,7 @@ format_file(struct cli *cli, const char *file, bool is_check)
 
     odk_buf_init(&before, 0);
     odk_buf_init(&after, 0);
-    if (cli_read_file(file, DEFINITION_BYTES_MAX, &before, &err) != 0) {
+    if (cli_read_file(file, CLI_DEFINITION_BYTES_MAX, &before, &err) != 0) {
         code = cli_fail_err(cli, &err);
     } else {
         definition = json_parse_strict(odk_buf_str(&before), &err);

@@ -15,8 +15,7 @@
 #include "harness/harness_graph.h"
 #include "json/json.h"
 
-#define DEFINITION_BYTES_MAX ((size_t)1 << 20)
-#define HISTORY_BYTES_MAX    ((size_t)256 << 20)
+#define HISTORY_BYTES_MAX ((size_t)256 << 20)
 
 /* ---- the history ---- */
 
@@ -145,15 +144,16 @@ put_svg(struct cli *cli)
 static int
 compile(struct cli *cli, const char *file, struct asl_machine **out)
 {
-    struct asl_options options = {.is_any_resource_accepted = true};
+    struct asl_options options = cli_asl_options(cli);
     struct asl_problems problems;
     struct odk_err err = {0};
     struct odk_buf text;
     int code = CLI_OK;
 
+    options.is_any_resource_accepted = true;
     odk_buf_init(&text, 0);
     asl_problems_init(&problems);
-    if (cli_read_file(file, DEFINITION_BYTES_MAX, &text, &err) != 0) {
+    if (cli_read_file(file, CLI_DEFINITION_BYTES_MAX, &text, &err) != 0) {
         code = cli_fail_err(cli, &err);
     } else if (asl_compile_text(odk_buf_str(&text), &options, out, &problems) !=
                0) {

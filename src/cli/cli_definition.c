@@ -6,8 +6,7 @@
 #include "cli/cli_topics_spec.h"
 #include "json/json.h"
 
-#define DEFINITION_BYTES_MAX ((size_t)1 << 20)
-#define QUEUES_MAX           1024
+#define QUEUES_MAX 1024
 
 struct publication {
     struct cli *cli;
@@ -53,11 +52,12 @@ find_name(struct publication *pub)
 static int
 compile(struct publication *pub)
 {
-    struct asl_options options = {0};
+    struct asl_options options = cli_asl_options(pub->cli);
     struct asl_problems problems;
     struct odk_err err = {0};
 
-    if (cli_read_file(pub->file, DEFINITION_BYTES_MAX, &pub->text, &err) != 0) {
+    if (cli_read_file(pub->file, CLI_DEFINITION_BYTES_MAX, &pub->text, &err) !=
+        0) {
         return cli_fail_err(pub->cli, &err);
     }
     asl_problems_init(&problems);

@@ -4,6 +4,16 @@
 
 #include "cli/cli_output.h"
 
+struct asl_options
+cli_asl_options(const struct cli *cli)
+{
+    return (struct asl_options){
+        .definition_bytes_max =
+            (size_t)config_i64(cli->config, CONFIG_LIMIT_DEFINITION),
+        .name_chars_max = (size_t)config_i64(cli->config, CONFIG_LIMIT_NAME),
+    };
+}
+
 /*
  * The locator walks the text once, along the pointer. It trusts nothing: on a
  * text that is no JSON it stops where it no longer knows its way.

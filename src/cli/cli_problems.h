@@ -9,6 +9,12 @@
 #include "asl/asl.h"
 #include "cli/cli.h"
 
+/** Longest file that is read as a definition: the largest quota. */
+#define CLI_DEFINITION_BYTES_MAX ((size_t)16 << 20)
+
+/** The quotas of definitions as options of a compilation. */
+struct asl_options cli_asl_options(const struct cli *cli);
+
 /** Where a JSON pointer's value begins in a text; line and column count from 1,
  * columns in bytes. False: the text does not lead there. */
 bool cli_locate(struct odk_str text, struct odk_str pointer, size_t *line,

@@ -139,6 +139,12 @@ make_lane(struct serve_lane *lane, struct bus bus, struct store store,
         .timers_in_memory = (size_t)config_i64(config, CONFIG_LANE_TIMERS),
         .task_republish_ms = lane->serve->task_republish_ms,
         .drain_ms_max = config_i64(config, CONFIG_LANE_DRAIN),
+        .limits = {.payload_bytes = config_i64(config, CONFIG_LIMIT_PAYLOAD),
+                   .assign_bytes = config_i64(config, CONFIG_LIMIT_ASSIGN),
+                   .variables_bytes =
+                       config_i64(config, CONFIG_LIMIT_VARIABLES),
+                   .loop_states = config_i64(config, CONFIG_LIMIT_STATES)},
+        .history_events_warn = config_i64(config, CONFIG_LIMIT_HISTORY),
     };
 
     memcpy(options.token_key, lane->serve->cluster.token_key,

@@ -85,6 +85,24 @@
     X(LANE_DRAIN, "lane.drain-timeout", DURATION, "5s", 0, 300000, NULL,       \
       false, false, NULL, "How long a lane that lets shards go waits for the " \
       "broker's acknowledgements.")                                            \
+    X(LIMIT_PAYLOAD, "limits.payload", SIZE, "256KiB", 1024, 16777216, NULL,   \
+      false, false, NULL, "Input or output of a state, a task or a run, as "   \
+      "JSON; larger is States.DataLimitExceeded. Beyond 512 KiB "              \
+      "lane.input-max must grow too.")                                         \
+    X(LIMIT_ASSIGN, "limits.assign", SIZE, "256KiB", 1024, 16777216, NULL,     \
+      false, false, NULL, "Variables that one state assigns.")                 \
+    X(LIMIT_VARIABLES, "limits.variables", SIZE, "10MiB", 1024, 268435456,     \
+      NULL, false, false, NULL, "All variables of a run.")                     \
+    X(LIMIT_STATES, "limits.states", INT, "100000", 100, 1000000000, NULL,     \
+      false, false, NULL, "States that a run enters without anything from "    \
+      "outside: an endless loop ends in States.Runtime.")                      \
+    X(LIMIT_HISTORY, "limits.history", INT, "25000", 100, 1000000000, NULL,    \
+      false, false, NULL, "Events of a run after which the log warns; the run " \
+      "goes on.")                                                              \
+    X(LIMIT_DEFINITION, "limits.definition", SIZE, "1MiB", 1024, 16777216,     \
+      NULL, false, false, NULL, "A definition that is checked or published.")  \
+    X(LIMIT_NAME, "limits.name", INT, "80", 1, 1000, NULL, false, false, NULL, \
+      "Characters of a state's name, when it is checked or published.")        \
     X(CODEC_FRAMING, "codec.framing", CHOICE, "single-object", 0, 0,           \
       "single-object|confluent", false, false, NULL, "How records are framed: " \
       "Avro's single-object encoding, or a schema registry's id. Both are "    \

@@ -139,6 +139,16 @@ enum engine_compensation_action {
     ENGINE_COMPENSATION_COMPLETE,
 };
 
+/** Quotas of a step, by which it decides; a replay does not look at them. Zero:
+ * AWS's value. */
+struct engine_limits {
+    int64_t payload_bytes;   /**< of a state, a task or the run; 0 = 256 KiB */
+    int64_t assign_bytes;    /**< of what one state assigns; 0 = 256 KiB */
+    int64_t variables_bytes; /**< of all variables of the run; 0 = 10 MiB */
+    int64_t loop_states;     /**< entered without an input from outside;
+                                  0 = 100,000 */
+};
+
 /** One input. Only the fields of its kind are read; all borrowed for the call.
  */
 struct engine_input {
@@ -148,6 +158,8 @@ struct engine_input {
         seed; /**< randomness of this transition, from the input's identity */
     uint64_t seq_next; /**< shard sequence number that the first output of this
                           step will get */
+
+    struct engine_limits limits;
 
     struct engine_reply_to reply; /**< commands: registered for the closed reply
                                      (at most 16 a run) */

@@ -20,8 +20,10 @@
 #include "engine/engine_entry.h"
 #include "engine/engine_texts.h"
 
-/** Payload bytes of one state, task or execution (AWS's quota). */
-#define ENGINE_PAYLOAD_BYTES_MAX 262144
+/* Quotas of AWS, where struct engine_limits says nothing. */
+#define ENGINE_PAYLOAD_BYTES_MAX   (INT64_C(256) << 10)
+#define ENGINE_ASSIGN_BYTES_MAX    (INT64_C(256) << 10)
+#define ENGINE_VARIABLES_BYTES_MAX (INT64_C(10) << 20)
 /** States entered in one transition before it yields. */
 #define ENGINE_STEP_STATES_MAX 1000
 /** Bytes of entries after which a transition yields. */
@@ -164,6 +166,8 @@ json_t *engine_input_of(const struct engine *engine);
 json_t *engine_context_of(const struct engine *engine);
 /** Who tests a single state of this run, or NULL. */
 const struct engine_probe *engine_probe_of(const struct engine *engine);
+/** Of this step, none of them zero. */
+const struct engine_limits *engine_limits_of(const struct engine *engine);
 
 /** Whether lines may go on: the run is open and not closing. */
 bool engine_is_running(const struct engine *engine);

@@ -166,6 +166,7 @@ struct engine_step_scratch {
     size_t timers_size;
     struct odk_arena arena; /**< strings of outputs */
     struct odk_rand rand;
+    struct engine_limits limits; /**< filled in */
     odk_time_ms now;
     uint64_t seq_next;
     int64_t first_event_id;

@@ -43,6 +43,12 @@ engine_probe_of(const struct engine *engine)
     return engine->probe;
 }
 
+const struct engine_limits *
+engine_limits_of(const struct engine *engine)
+{
+    return &engine->step.limits;
+}
+
 bool
 engine_is_running(const struct engine *engine)
 {
@@ -421,6 +427,25 @@ go_on(struct engine *engine)
     }
 }
 
+static int64_t
+limit_or(int64_t limit, int64_t quota)
+{
+    return limit > 0 ? limit : quota;
+}
+
+static struct engine_limits
+limits_filled(const struct engine_limits *limits)
+{
+    return (struct engine_limits){
+        .payload_bytes =
+            limit_or(limits->payload_bytes, ENGINE_PAYLOAD_BYTES_MAX),
+        .assign_bytes = limit_or(limits->assign_bytes, ENGINE_ASSIGN_BYTES_MAX),
+        .variables_bytes =
+            limit_or(limits->variables_bytes, ENGINE_VARIABLES_BYTES_MAX),
+        .loop_states = limit_or(limits->loop_states, ENGINE_LOOP_STATES_MAX),
+    };
+}
+
 static void
 begin(struct engine *engine, const struct engine_input *input)
 {
@@ -436,6 +461,7 @@ begin(struct engine *engine, const struct engine_input *input)
     step->spans.n = 0;
     engine_texts_clear(&engine->texts);
     odk_rand_init(&step->rand, input->seed);
+    step->limits = limits_filled(&input->limits);
     step->now = input->now > engine->clock ? input->now : engine->clock;
     step->seq_next = input->seq_next;
     step->first_event_id = 0;

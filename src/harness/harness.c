@@ -40,6 +40,7 @@ struct harness {
     size_t timers_size;
     odk_time_ms now;
     uint64_t seq;
+    struct engine_limits limits;
     bool is_stuck;
 };
 
@@ -212,6 +213,7 @@ step(struct harness *h, struct engine_input *input, struct odk_err *err)
     struct engine_update update;
 
     input->now = h->now;
+    input->limits = h->limits;
     input->seq_next = h->seq;
     input->seed = odk_mix64(h->seq + (uint64_t)engine_version(h->engine));
     int rc = engine_step(h->engine, input, &update, err);
@@ -448,6 +450,16 @@ put_problems(const struct asl_problems *problems, json_t *answer)
     json_set(answer, ODK_STR("rejected"), list);
 }
 
+/* A quota of the request; 0: the service's own. */
+static int64_t
+limit_of(json_t *request, const char *name)
+{
+    int64_t limit =
+        json_integer_value(json_get(json_get(request, "limits"), name));
+
+    return limit > 0 ? limit : 0;
+}
+
 static int
 evaluate(const struct asl_machine *machine, json_t *request, json_t *answer,
          struct odk_err *err)
@@ -461,6 +473,10 @@ evaluate(const struct asl_machine *machine, json_t *request, json_t *answer,
         .names = json_object(),
         .now = HARNESS_EPOCH,
         .seq = 1,
+        .limits = {.payload_bytes = limit_of(request, "payloadBytes"),
+                   .assign_bytes = limit_of(request, "assignBytes"),
+                   .variables_bytes = limit_of(request, "variablesBytes"),
+                   .loop_states = limit_of(request, "states")},
     };
     struct engine_start start = {
         .namespace_ = ODK_STR("default"),
@@ -523,6 +539,7 @@ harness_eval(struct odk_str line, struct odk_buf *out)
         .is_express =
             odk_str_is(json_str(json_get(request, "type")), "EXPRESS"),
         .is_any_resource_accepted = true,
+        .name_chars_max = (size_t)limit_of(request, "nameChars"),
     };
 
     asl_problems_init(&problems);

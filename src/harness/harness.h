@@ -6,7 +6,8 @@
  * eval` answers. One JSON object in, one out; waits and retries take no time,
  * tasks end as the request says.
  *
- * in:  id, definition, input, type, tasks, context, signals [{name, payload}]
+ * in:  id, definition, input, type, tasks, context, signals [{name, payload}],
+ *      limits {payloadBytes, assignBytes, variablesBytes, states, nameChars}
  * out: id, status, output | error and cause, tasks, history; or id, rejected
  *
  * The state of a compensation's task is written "Charge/Compensate". A run that

@@ -129,7 +129,7 @@ take_catcher(struct interpreter *in, struct engine *engine, int32_t frame,
     if (!work.is_failed) {
         output = caught_output(&work, catcher);
     }
-    if (output) {
+    if (output && interpreter_may_leave(&work, output, assigned)) {
         interpreter_leave(&work, output, assigned, catcher->next);
     } else {
         fail_line(in, engine, frame, odk_str(work.error.name),

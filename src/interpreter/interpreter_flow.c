@@ -415,8 +415,10 @@ output_by_expression(struct interpreter_work *work, json_t *result)
 bool
 interpreter_fits(struct interpreter_work *work, json_t *value)
 {
+    const struct engine_limits *limits = engine_limits_of(work->engine);
+
     if (engine_texts_size(engine_texts_of(work->engine), value) <=
-        ENGINE_PAYLOAD_BYTES_MAX) {
+        (size_t)limits->payload_bytes) {
         return true;
     }
     odk_buf_printf(
@@ -425,6 +427,64 @@ interpreter_fits(struct interpreter_work *work, json_t *value)
         "maximum number of bytes service limit.",
         ODK_STR_ARG(work->state->name));
     return false;
+}
+
+/* What the variables of all lines will have with those in assigned, which
+ * replace others of their names. */
+static size_t
+variables_measure(const struct interpreter *in, int32_t frame, json_t *assigned)
+{
+    const json_t *own = interpreter_line(in, frame)->vars;
+    size_t bytes = json_dump_size(assigned);
+    const char *name = NULL;
+    json_t *value = NULL;
+
+    for (int32_t i = 0; i < in->n_lines; i++) {
+        bytes += in->lines[i].vars ? json_dump_size(in->lines[i].vars) : 0;
+    }
+    json_object_foreach (assigned, name, value) {
+        json_t *old = json_get(own, name);
+        bytes -= old ? json_dump_size(old) : 0;
+    }
+    return bytes;
+}
+
+/* Whether what a state assigns keeps to the quotas of variables. The sum of
+ * what was assigned bounds what is kept, so that the variables of all lines are
+ * measured only when that sum says that there may be too much. */
+static bool
+variables_fit(struct interpreter_work *work, json_t *assigned)
+{
+    const struct engine_limits *limits = engine_limits_of(work->engine);
+    struct interpreter *in = work->in;
+    size_t bytes = engine_texts_size(engine_texts_of(work->engine), assigned);
+    const char *what = "one state";
+
+    if (bytes <= (size_t)limits->assign_bytes) {
+        what = "an execution";
+        in->variables_bytes += bytes;
+        if (!in->are_variables_measured ||
+            in->variables_bytes > (size_t)limits->variables_bytes) {
+            in->variables_bytes = variables_measure(in, work->frame, assigned);
+            in->are_variables_measured = true;
+        }
+        if (in->variables_bytes <= (size_t)limits->variables_bytes) {
+            return true;
+        }
+    }
+    odk_buf_printf(interpreter_fail(work, "States.DataLimitExceeded"),
+                   "The state/task '%.*s' assigns variables with a size "
+                   "exceeding the maximum number of bytes of %s.",
+                   ODK_STR_ARG(work->state->name), what);
+    return false;
+}
+
+bool
+interpreter_may_leave(struct interpreter_work *work, json_t *output,
+                      json_t *assigned)
+{
+    return interpreter_fits(work, output) &&
+           (!assigned || variables_fit(work, assigned));
 }
 
 void
@@ -452,8 +512,7 @@ interpreter_finish(struct interpreter_work *work, json_t *result)
         output = state->is_jsonata ? output_by_expression(work, selected)
                                    : output_by_path(work, selected);
     }
-    if (output && interpreter_fits(work, output) &&
-        (!assigned || interpreter_fits(work, assigned)) &&
+    if (output && interpreter_may_leave(work, output, assigned) &&
         interpreter_register(work, result)) {
         interpreter_leave(work, output, assigned, state->next);
     }
@@ -471,10 +530,14 @@ interpreter_enter(struct interpreter *in, struct engine *engine, int32_t frame,
     struct engine_entry entry =
         interpreter_entry(in, interpreter_events[next->type].entered, frame);
 
-    if (engine_loop_count(engine) >= ENGINE_LOOP_STATES_MAX) {
+    if (engine_loop_count(engine) >= engine_limits_of(engine)->loop_states) {
+        char cause[128];
+        (void)snprintf(cause, sizeof(cause),
+                       "The execution entered %lld states without anything "
+                       "from outside: an endless loop.",
+                       (long long)engine_limits_of(engine)->loop_states);
         engine_fail(engine, entry.prev, ODK_STR("States.Runtime"),
-                    ODK_STR("The execution entered 100000 states without "
-                            "anything from outside: an endless loop."));
+                    odk_str(cause));
         return;
     }
     entry.name = next->name;

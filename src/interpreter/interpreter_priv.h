@@ -79,6 +79,8 @@ struct interpreter {
     int32_t n_lines; /**< slots */
     int32_t lines_size;
     int32_t n_used;
+    size_t variables_bytes; /**< no less than the variables have; not stored */
+    bool are_variables_measured;
 };
 
 /** One line's work on its current state. */
@@ -180,6 +182,10 @@ void interpreter_env(struct interpreter_work *work, json_t *input,
 
 /** Whether a value is within the payload quota; else the work failed. */
 bool interpreter_fits(struct interpreter_work *work, json_t *value);
+/** Whether output and assigned (or NULL) keep to the quotas; else the work has
+ * failed with States.DataLimitExceeded. */
+bool interpreter_may_leave(struct interpreter_work *work, json_t *output,
+                           json_t *assigned);
 
 /** Ends the state: result (borrowed) through selector, path, Output and
  * Assign, then to `next`, -1: the line ends. */

@@ -52,7 +52,7 @@ interpreter_do_choice(struct interpreter_work *work)
     } else {
         out = json_incref(work->effective);
     }
-    if (out) {
+    if (out && interpreter_may_leave(work, out, assigned)) {
         interpreter_leave(work, out, assigned, next);
     }
     json_decref(out);

@@ -5,15 +5,16 @@
 
 #include "lane/lane_priv.h"
 
-#define BATCH_MAX        500u
-#define CACHE_BYTES_MAX  (64u << 20)
-#define INPUT_BYTES_MAX  (1u << 20)
-#define RECORD_BYTES_MAX 900000u
-#define BACKLOG_MAX      100000u
-#define TIMERS_IN_MEMORY 4096u
-#define DRAIN_MS_MAX     5000
-#define STORE_PAUSE_MIN  100
-#define STORE_PAUSE_MAX  2000
+#define BATCH_MAX           500u
+#define CACHE_BYTES_MAX     (64u << 20)
+#define INPUT_BYTES_MAX     (1u << 20)
+#define RECORD_BYTES_MAX    900000u
+#define HISTORY_EVENTS_WARN 25000
+#define BACKLOG_MAX         100000u
+#define TIMERS_IN_MEMORY    4096u
+#define DRAIN_MS_MAX        5000
+#define STORE_PAUSE_MIN     100
+#define STORE_PAUSE_MAX     2000
 /* Group offsets are for people and lag monitors: written lazily. */
 #define GROUP_COMMIT_MS 5000
 /* How far a later acquire has to scan odradek.history. */
@@ -83,6 +84,9 @@ lane_new(const struct lane_options *options)
     }
     if (lane->options.drain_ms_max == 0) {
         lane->options.drain_ms_max = DRAIN_MS_MAX;
+    }
+    if (lane->options.history_events_warn == 0) {
+        lane->options.history_events_warn = HISTORY_EVENTS_WARN;
     }
     odk_assert(lane->options.task_republish_ms >= 0);
     odk_assert(lane->options.partitions > 0);

@@ -28,6 +28,7 @@
 #include "base/base.h"
 #include "bus/bus.h"
 #include "codec/codec.h"
+#include "engine/engine.h"
 #include "store/store.h"
 
 /** Topics that a lane's bus must be opened with, in this order. */
@@ -70,8 +71,11 @@ struct lane_options {
         record_bytes_max; /**< larger history records are split; 0 = 900,000 */
     uint64_t backlog_max; /**< unacknowledged outputs a shard, then it stops
                              reading; 0 = 100,000 */
-    size_t timers_in_memory;      /**< a shard; 0 = 4,096 */
-    odk_dur_ms drain_ms_max;      /**< wait for acks at a revoke; 0 = 5 s */
+    size_t timers_in_memory; /**< a shard; 0 = 4,096 */
+    odk_dur_ms drain_ms_max; /**< wait for acks at a revoke; 0 = 5 s */
+    struct engine_limits limits;
+    int64_t history_events_warn;  /**< the log warns of a longer run;
+                                       0 = 25,000 */
     odk_dur_ms task_republish_ms; /**< an attempt without an answer for so long
                                      is sent again: ¾ of the task topics'
                                      retention; 0 = never */

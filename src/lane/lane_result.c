@@ -1,6 +1,21 @@
 #include "json/json.h"
 #include "lane/lane_priv.h"
 
+/* A run goes on beyond AWS's quota of events, but somebody should know. */
+static void
+warn_of_length(const struct lane *lane, const struct lane_execution *execution,
+               const struct engine_update *update)
+{
+    int64_t quota = lane->options.history_events_warn;
+
+    if (update->first_event_id > 0 && update->first_event_id <= quota + 1 &&
+        update->last_event_id > quota) {
+        lane_log(lane, ODK_LOG_WARN, "history.long",
+                 "the run of %.*s has more than %lld events",
+                 ODK_STR_ARG(execution->key), (long long)quota);
+    }
+}
+
 int
 lane_step(struct lane *lane, struct lane_input *input,
           struct lane_execution *execution, struct engine_input *event,
@@ -11,6 +26,7 @@ lane_step(struct lane *lane, struct lane_input *input,
     struct lane_shard *shard = input->shard;
 
     event->now = shard->now;
+    event->limits = lane->options.limits;
     event->seed = input->seed;
     event->seq_next = shard->outbox_seq + 1;
     if (event->kind == ENGINE_INPUT_START ||
@@ -29,6 +45,7 @@ lane_step(struct lane *lane, struct lane_input *input,
     if (out->rejected && out->entries.len == 0) {
         return 0;
     }
+    warn_of_length(lane, execution, out);
     return lane_emit_update(lane, input, execution, out, err);
 }
 

@@ -10,7 +10,9 @@ compile(const struct store_definition *row, struct asl_machine **out,
         struct odk_err *err)
 {
     struct asl_problems problems;
-    struct asl_options options = {0};
+    /* What was published stays valid, whatever the quotas are today. */
+    struct asl_options options = {.definition_bytes_max = SIZE_MAX,
+                                  .name_chars_max = SIZE_MAX};
 
     asl_problems_init(&problems);
     int rc = asl_compile_text(row->text, &options, out, &problems);

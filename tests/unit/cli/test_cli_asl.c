@@ -137,10 +137,41 @@ a_placeholder_for_a_resource_passes_a_check(void **state)
     assert_int_equal(RUN(f, "asl", "check", f->definition), CLI_FAILED);
 }
 
+static void
+quotas_of_definitions_are_settings(void **state)
+{
+    struct fixture *f = *state;
+    size_t len = (size_t)1100 << 10;
+    char *text = malloc(len + 1);
+
+    assert_non_null(text);
+    assert_int_equal(
+        RUN(f, "asl", "check", f->definition, "--limits-definition", "1KiB"),
+        CLI_OK);
+    memset(text, ' ', len);
+    memcpy(text, DEFINITION, sizeof(DEFINITION) - 1);
+    text[len] = '\0';
+    write_text(f->definition, text);
+    free(text);
+    assert_int_equal(RUN(f, "asl", "check", f->definition), CLI_FAILED);
+    assert_int_equal(
+        RUN(f, "asl", "check", f->definition, "--limits-definition", "2MiB"),
+        CLI_OK);
+    write_text(f->definition, "{\"StartAt\":\"AB\",\"States\":{\"AB\":{"
+                              "\"Type\":\"Succeed\"}}}");
+    config_free(f->cli.config);
+    f->cli.config = config_new();
+    assert_int_equal(
+        RUN(f, "asl", "check", f->definition, "--limits-name", "1"),
+        CLI_FAILED);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(quotas_of_definitions_are_settings,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(
             a_placeholder_for_a_resource_passes_a_check, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_is_laid_out_once, set_up,

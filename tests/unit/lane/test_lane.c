@@ -128,6 +128,24 @@ a_second_result_is_ignored(void **state)
 }
 
 static void
+a_run_with_more_events_than_the_quota_is_told_once(void **state)
+{
+    struct world *w = *state;
+
+    world_kill(w, 0, SIZE_MAX);
+    w->history_events_warn = 4;
+    world_open(w, 0);
+    world_start(w, "w-1", NULL);
+    world_settle(w);
+    assert_int_equal(world_logged(w, "history.long"), 0);
+    world_started(w, 0);
+    world_succeed(w, 0, "1");
+    world_settle(w);
+    assert_int_equal(last_reply(w).status, CODEC_EXECUTION_STATUS_SUCCEEDED);
+    assert_int_equal(world_logged(w, "history.long"), 1);
+}
+
+static void
 a_started_task_that_is_never_answered_times_out(void **state)
 {
     struct world *w = *state;
@@ -927,6 +945,7 @@ main(void)
         TEST(a_start_becomes_a_task_and_its_result_a_closed_reply),
         TEST(many_starts_in_one_batch_are_all_applied),
         TEST(a_second_result_is_ignored),
+        TEST(a_run_with_more_events_than_the_quota_is_told_once),
         TEST(a_started_task_that_is_never_answered_times_out),
         TEST(a_commit_that_fails_is_applied_from_the_stored_offsets),
         TEST(shards_go_on_as_soon_as_a_lost_database_is_back),

@@ -116,6 +116,7 @@ world_open(struct world *world, int i)
         .owner = ODK_STR("test"),
         .partitions = WORLD_PARTITIONS,
         .drain_ms_max = 1,
+        .history_events_warn = world->history_events_warn,
     };
     int rc = bus_mem_open(world->broker, &bus, &world->buses[i], NULL);
 

@@ -21,6 +21,7 @@ struct world {
     odk_time_ms now;
     odk_dur_ms clock_off_ms; /**< of the lanes' wall clocks */
     uint64_t random;
+    int64_t history_events_warn; /**< of lanes that are opened; 0: default */
     struct lane *lanes[WORLD_LANES];
     struct bus buses[WORLD_LANES]; /**< copies, for the fault switches */
     struct store stores[WORLD_LANES];
