@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/cli_client.h"
+#include "cli/cli_letter.h"
 #include "cli/cli_look.h"
 
 /* Every command: name, what follows, half a line, further sentences, examples.
@@ -174,6 +175,27 @@ static const struct cli_flag parked_operate_flags[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct cli_flag deadletter_list_flags[] = {
+    {"code", "CODE", "only those with this code, such as NotJson"},
+    {"topic", "TOPIC", "only those from this topic"},
+    {"since", "DURATION|TIME",
+     "only those of the last 2h, 7d, or since a time"},
+    {"handled", NULL, "also those that were sent again or dropped"},
+    {"after", "PARTITION/OFFSET", "go on behind this one"},
+    {"limit", "N", "at most so many (100)"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag deadletter_act_flags[] = {
+    {"all", NULL, "all that nobody has dealt with"},
+    {"code", "CODE", "with --all: only those with this code"},
+    {"topic", "TOPIC", "with --all: only those from this topic"},
+    {"since", "DURATION|TIME",
+     "with --all: only those of the last 2h, 7d, or since a time"},
+    {"reason", "TEXT", "why, on record"},
+    {NULL, NULL, NULL},
+};
+
 static const struct cli_flag show_flags[] = {
     {"raw", NULL, "the value's bytes and nothing else"},
     {NULL, NULL, NULL},
@@ -306,6 +328,28 @@ static const struct cli_command commands[] = {
      "Needs "
      "--reason.",
      NULL, parked_operate_flags, 0, CLI_ARGS_MAX, cli_parked_drop},
+    {"deadletter list", "", "list records that could not be applied",
+     "By partition and offset of odradek.deadletter, without those that were "
+     "sent again or dropped.",
+     "  odradek deadletter list --code NotJson --since 2h\n",
+     deadletter_list_flags, 0, 0, cli_deadletter_list},
+    {"deadletter show", "PARTITION/OFFSET", "print a dead letter",
+     "Where it came from, what was wrong, its headers and bytes.", NULL,
+     show_flags, 1, 1, cli_deadletter_show},
+    {"deadletter retry", "PARTITION/OFFSET...", "send dead letters again",
+     "A record of Odradek's topics goes to its topic again; a command gets a "
+     "request id of the letter, so it takes effect once, however often it is "
+     "sent. A record of a foreign topic is never written back: its binding, "
+     "as it is published now, makes the command. What fails again is a new "
+     "letter. A refusal says why (exit code 4).",
+     "  odradek deadletter retry 2/17\n"
+     "  odradek deadletter retry --all --code DefinitionNotFound\n",
+     deadletter_act_flags, 0, CLI_ARGS_MAX, cli_deadletter_retry},
+    {"deadletter drop", "PARTITION/OFFSET...",
+     "mark dead letters as dealt with",
+     "They are listed no more; the topic keeps them for its retention. Needs "
+     "--reason.",
+     NULL, deadletter_act_flags, 0, CLI_ARGS_MAX, cli_deadletter_drop},
     {"asl check", "FILE...", "check definitions without publishing them",
      "Every problem with its line, column, JSON pointer and sentence. Exit "
      "code 1 when one has errors. A Resource that is still a placeholder is a "

@@ -153,6 +153,38 @@ int store_pg_parked(struct store_pg_query *query,
                     struct odk_arena *arena, const struct store_pg_parked **out,
                     size_t *n, struct odk_err *err) ODK_MUST_USE;
 
+/* ---- dead letters ---- */
+
+/** A dead letter that an operator has dealt with. */
+struct store_pg_letter {
+    int32_t partition; /**< of odradek.deadletter */
+    int64_t offset;
+    odk_time_ms letter_at;  /**< the record's timestamp */
+    odk_time_ms handled_at; /**< not for store_pg_letter_handle */
+    struct odk_str action;  /**< "RETRIED" or "DROPPED" */
+    struct odk_str reason;  /**< ptr NULL: none */
+    struct odk_str by;
+};
+
+struct store_pg_letter_range {
+    int32_t partition;
+    int64_t from;
+    int64_t to; /**< not included */
+};
+
+/** Those of a range, in order. */
+int store_pg_letters_handled(struct store_pg_query *query,
+                             const struct store_pg_letter_range *range,
+                             struct odk_arena *arena,
+                             const struct store_pg_letter **out, size_t *n,
+                             struct odk_err *err) ODK_MUST_USE;
+
+/** Marks one as handled, and forgets those of its partition below the log's
+ * start. */
+int store_pg_letter_handle(struct store_pg_query *query,
+                           const struct store_pg_letter *letter,
+                           int64_t log_start, struct odk_err *err) ODK_MUST_USE;
+
 /* ---- definitions ---- */
 
 struct store_pg_definition {

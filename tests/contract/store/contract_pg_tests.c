@@ -466,6 +466,49 @@ test_rows_of_the_default_partition_move_to_a_new_one(void **state)
         1);
 }
 
+static size_t
+handled(struct fixture *f, const struct store_pg_letter **out)
+{
+    struct store_pg_letter_range range = {3, 5, 11};
+    size_t n = 0;
+
+    assert_int_equal(
+        store_pg_letters_handled(f->query, &range, &f->arena, out, &n, &f->err),
+        0);
+    return n;
+}
+
+static void
+test_handled_letters_are_known_while_their_topic_keeps_them(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_pg_letter *rows = NULL;
+    struct store_pg_letter letter = {.partition = 3,
+                                     .offset = 5,
+                                     .letter_at = NOW,
+                                     .action = ODK_STR("DROPPED"),
+                                     .reason = ODK_STR("noise"),
+                                     .by = ODK_STR("me")};
+
+    assert_int_equal(store_pg_letter_handle(f->query, &letter, 0, &f->err), 0);
+    assert_int_equal(store_pg_letter_handle(f->query, &letter, 0, &f->err), 0);
+    letter.offset = 10;
+    letter.action = ODK_STR("RETRIED");
+    letter.reason = (struct odk_str){0};
+    assert_int_equal(store_pg_letter_handle(f->query, &letter, 0, &f->err), 0);
+    letter.offset = 11;
+    assert_int_equal(store_pg_letter_handle(f->query, &letter, 0, &f->err), 0);
+    assert_int_equal(handled(f, &rows), 2);
+    assert_int_equal(rows[0].offset, 5);
+    assert_int_equal(rows[0].letter_at, NOW);
+    assert_true(odk_str_is(rows[0].reason, "noise"));
+    assert_true(odk_str_is(rows[1].action, "RETRIED"));
+    assert_null(rows[1].reason.ptr);
+    assert_int_equal(store_pg_letter_handle(f->query, &letter, 10, &f->err), 0);
+    assert_int_equal(handled(f, &rows), 1);
+    assert_int_equal(rows[0].offset, 10);
+}
+
 static void
 test_shards_and_parked_are_listed(void **state)
 {
@@ -694,6 +737,7 @@ contract_pg_run(void)
         TEST(test_history_falls_into_its_weeks_partition),
         TEST(test_rows_of_the_default_partition_move_to_a_new_one),
         TEST(test_shards_and_parked_are_listed),
+        TEST(test_handled_letters_are_known_while_their_topic_keeps_them),
         TEST(test_the_same_definition_is_the_same_version),
         TEST(test_bindings_have_versions_and_incarnations),
         TEST(test_a_stuck_predecessor_is_ended),
