@@ -106,6 +106,9 @@ struct lane_stats {
     uint64_t cache_bytes;
 };
 
+/** How the reason of a quarantine ends that odradek.history can mend. */
+#define LANE_LOST_COMMITS "the database lost commits"
+
 struct lane;
 
 /** Never fails: memory is the only thing it needs. */

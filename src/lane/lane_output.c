@@ -35,7 +35,7 @@ target_check(struct lane *lane, int32_t shard, struct target *target,
     if (is_missing && lane_is_never_parked(target->topic)) {
         return odk_err_set(err, ODK_EQUARANTINE,
                            "%.*s/%d is not there or not ours to write: create "
-                           "it or grant the right, then odradek shard release",
+                           "it or grant the right, then odradek shards release",
                            ODK_STR_ARG(target->topic), target->partition);
     }
     if (is_missing) {

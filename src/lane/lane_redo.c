@@ -84,6 +84,7 @@ lane_redo(struct lane_redo *redo, const struct lane_redo_input *input,
     struct lane_input again;
 
     odk_assert(input->seq > 0);
+    lane->options.task_republish_ms = input->task_republish_ms;
     lane_batch_clear(&lane->batch);
     odk_arena_reset(&lane->arena);
     lane->newest.n = 0;

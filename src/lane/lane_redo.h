@@ -25,9 +25,10 @@ struct lane_redo_input {
     const struct bus_message *message; /**< topic: 0 commands, 1 results; NULL:
                                           a timer fires */
     struct store_timer timer;
-    int32_t definition_version; /**< that a start took; 0: none was started */
-    odk_time_ms now;            /**< of its transition */
-    uint64_t seq;               /**< of the first output */
+    int32_t definition_version;   /**< that a start took; 0: none was started */
+    odk_dur_ms task_republish_ms; /**< as the start's options were; 0: never */
+    odk_time_ms now;              /**< of its transition */
+    uint64_t seq;                 /**< of the first output */
 };
 
 /** What it gave; valid until the next call. */

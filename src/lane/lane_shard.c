@@ -196,8 +196,8 @@ lane_shard_check_number(struct lane *lane, struct lane_shard *shard,
         return 0;
     }
     (void)snprintf(reason, sizeof(reason),
-                   "%.*s/%d has number %llu, the database only %llu: it lost "
-                   "commits",
+                   "%.*s/%d has number %llu, the database only "
+                   "%llu: " LANE_LOST_COMMITS,
                    ODK_STR_ARG(topic), partition, (unsigned long long)seq,
                    (unsigned long long)shard->row.outbox_seq);
     return unfit(lane, shard, err, reason);
@@ -257,8 +257,8 @@ check_group(struct lane *lane, struct lane_shard *shard, struct odk_err *err)
     if (is_ours &&
         (offset > shard->row.next_command || seq > shard->row.outbox_seq)) {
         return unfit(lane, shard, err,
-                     "the group's offset is ahead of the database: the "
-                     "database lost commits");
+                     "the group's offset is ahead of the "
+                     "database: " LANE_LOST_COMMITS);
     }
     if (!is_ours && offset != shard->row.next_command) {
         lane_log(lane, ODK_LOG_WARN, "shard.group_offset",

@@ -29,15 +29,11 @@ rebuild_new(const struct rebuild_options *options)
     if (rebuild->options.idle_ms_max == 0) {
         rebuild->options.idle_ms_max = IDLE_MS_MAX;
     }
-    struct lane_options lane = {
-        .bus = options->inputs,
-        .store = options->store,
-        .codec = options->codec,
-        .partitions = options->partitions,
-        .record_bytes_max = options->record_bytes_max,
-        .task_republish_ms = options->task_republish_ms,
-    };
-    memcpy(lane.token_key, options->token_key, sizeof(lane.token_key));
+    struct lane_options lane = options->lane;
+    lane.bus = options->inputs;
+    lane.store = options->store;
+    lane.codec = options->codec;
+    lane.logger = (struct odk_logger){0}; /* what was logged once is not news */
     rebuild->redo = lane_redo_new(&lane);
     odk_map_init(&rebuild->runs);
     odk_map_init(&rebuild->definitions);
@@ -64,6 +60,8 @@ rebuild_free(struct rebuild *rebuild)
     free(rebuild->requests.items);
     free(rebuild->sources.items);
     free(rebuild->outputs.items);
+    free(rebuild->parked.items);
+    free(rebuild->made.items);
     free(rebuild);
 }
 
@@ -132,6 +130,7 @@ forget(struct rebuild *rebuild)
     rebuild_reaches_release(rebuild);
     odk_arena_reset(&rebuild->arena);
     rebuild->items.n = 0;
+    rebuild->made.n = 0;
     rebuild->parts.part = 0;
     rebuild->idle_ms = 0;
     rebuild->is_cut = false;
@@ -204,6 +203,11 @@ report_begin(struct rebuild *rebuild)
 {
     const struct store_shard *row = &rebuild->row;
 
+    if (rebuild->is_reported && rebuild->report.shard == row->shard) {
+        rebuild->report.offset_end = rebuild->end;
+        return;
+    }
+    rebuild->is_reported = true;
     rebuild->report = (struct rebuild_report){
         .shard = row->shard,
         .seq_from = row->outbox_seq,
@@ -213,6 +217,31 @@ report_begin(struct rebuild *rebuild)
         .offset_end = rebuild->end,
         .clock = row->clock,
     };
+}
+
+/* At what the row stands for. */
+static int
+begin_reading(struct rebuild *rebuild, struct odk_err *err)
+{
+    int rc = check_range(rebuild, err);
+
+    if (rc == 0) {
+        rc = rebuild_bus_ready(rebuild, &rebuild->history, err);
+    }
+    if (rc == 0) {
+        rc = bus_start(&rebuild->history, (struct bus_place){0, rebuild->place},
+                       rebuild->row.history_offset, err);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    rebuild->row.quarantine = (struct odk_str){0}; /* lives in the arena */
+    rebuild->next = rebuild->row;
+    rebuild->offset = rebuild->row.history_offset;
+    rebuild->seen = rebuild->row.outbox_seq;
+    rebuild->may_publish = rebuild->row.published == rebuild->row.outbox_seq;
+    report_begin(rebuild);
+    return 0;
 }
 
 int
@@ -232,26 +261,10 @@ rebuild_begin(struct rebuild *rebuild, int32_t shard, const char *reason,
         rc = check_empty(rebuild, reason, err);
     }
     if (rc == 0) {
-        rc = check_range(rebuild, err);
+        rc = begin_reading(rebuild, err);
     }
-    if (rc == 0) {
-        rc = rebuild_bus_ready(rebuild, &rebuild->history, err);
-    }
-    if (rc == 0) {
-        rc = bus_start(&rebuild->history, (struct bus_place){0, rebuild->place},
-                       rebuild->row.history_offset, err);
-    }
-    if (rc != 0) {
-        return rc;
-    }
-    rebuild->row.quarantine = (struct odk_str){0}; /* lives in the arena */
-    rebuild->next = rebuild->row;
-    rebuild->offset = rebuild->row.history_offset;
-    rebuild->seen = rebuild->row.outbox_seq;
-    rebuild->may_publish = rebuild->row.published == rebuild->row.outbox_seq;
-    rebuild->is_open = true;
-    report_begin(rebuild);
-    return 0;
+    rebuild->is_open = rc == 0;
+    return rc;
 }
 
 /* ---- reading ---- */
@@ -403,30 +416,98 @@ idle(struct rebuild *rebuild, struct odk_err *err)
                        (long long)rebuild->end);
 }
 
-int
-rebuild_step(struct rebuild *rebuild, bool *is_done, struct odk_err *err)
+static bool
+is_at_end(const struct rebuild *rebuild)
+{
+    return rebuild->is_cut || rebuild->offset >= rebuild->end ||
+           is_past_cut(rebuild, rebuild->offset);
+}
+
+/* The records of one poll, decoded. */
+static int
+read_page(struct rebuild *rebuild, struct odk_err *err)
 {
     struct bus_batch batch = {0};
 
-    odk_assert(rebuild->is_open);
-    *is_done = rebuild->is_cut || rebuild->offset >= rebuild->end ||
-               is_past_cut(rebuild, rebuild->offset);
-    if (*is_done) {
-        return 0;
-    }
     odk_arena_reset(&rebuild->arena);
     rebuild->items.n = 0;
     int rc = bus_poll(&rebuild->history, REBUILD_POLL_MS, &batch, err);
+    if (rc == 0 && batch.n_messages == 0) {
+        return idle(rebuild, err);
+    }
+    rebuild->idle_ms = 0;
     if (rc == 0) {
         rc = collect_page(rebuild, &batch, err);
     }
-    if (rc == 0) {
-        rc =
-            batch.n_messages > 0 ? take_page(rebuild, err) : idle(rebuild, err);
-    }
-    rebuild->idle_ms = batch.n_messages > 0 ? 0 : rebuild->idle_ms;
     rebuild->report.offset = rebuild->offset;
+    return rc;
+}
+
+int
+rebuild_step(struct rebuild *rebuild, bool *is_done, struct odk_err *err)
+{
+    odk_assert(rebuild->is_open);
+    *is_done = is_at_end(rebuild);
+    if (*is_done) {
+        return 0;
+    }
+    int rc = read_page(rebuild, err);
+    if (rc == 0) {
+        rc = take_page(rebuild, err);
+    }
     rebuild->is_open = rc == 0;
+    return rc;
+}
+
+/* ---- looking only ---- */
+
+static int
+count_page(struct rebuild *rebuild, struct odk_err *err)
+{
+    const struct rebuild_item *items = rebuild->items.items;
+    struct rebuild_report *report = &rebuild->report;
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < rebuild->items.n; i++) {
+        const struct codec_record *record = &items[i].record;
+        const struct codec_shard_progress *progress = &record->shard_progress;
+        const struct codec_history_record *history = &record->history_record;
+        report->records++;
+        report->seq = items[i].seq;
+        if (record->kind == CODEC_SHARD_PROGRESS) {
+            report->requests += progress->n_requests;
+            rc = rebuild_count_lacking(rebuild, progress->outputs,
+                                       progress->n_outputs, &report->lost, err);
+        } else if (history->part == history->parts) {
+            report->transitions++;
+            report->runs += history->version == 1;
+            report->requests += history->request_digest.ptr != NULL;
+            report->clock = history->timestamp;
+            rc = rebuild_count_lacking(rebuild, history->outputs,
+                                       history->n_outputs, &report->outputs,
+                                       err);
+        }
+    }
+    return rc;
+}
+
+int
+rebuild_look(struct rebuild *rebuild, const struct store_shard *row,
+             struct odk_err *err)
+{
+    rebuild->is_open = rebuild->is_reported = false;
+    forget(rebuild);
+    rebuild->cut = (struct rebuild_cut){.offset = -1};
+    rebuild->row = *row;
+    int rc = begin_reading(rebuild, err);
+
+    rebuild->is_reported = false;
+    while (rc == 0 && !is_at_end(rebuild)) {
+        rc = read_page(rebuild, err);
+        if (rc == 0) {
+            rc = count_page(rebuild, err);
+        }
+    }
     return rc;
 }
 

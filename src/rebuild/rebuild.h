@@ -35,17 +35,15 @@ struct rebuild_options {
     struct store store;
     const struct codec *codec;
     struct odk_logger logger;
-    struct odk_str owner;    /**< who we are, for people */
-    struct lane_clock clock; /**< its wall clock must be the server's */
-    int32_t partitions;      /**< N, the home rule */
-    uint8_t token_key[LANE_TOKEN_KEY_BYTES];
-    size_t record_bytes_max; /**< as the lanes', like the next one */
-    odk_dur_ms task_republish_ms;
-    size_t cache_bytes_max; /**< executions kept in memory; 0 = 64 MiB */
+    struct odk_str owner;     /**< who we are, for people */
+    struct lane_clock clock;  /**< its wall clock must be the server's */
+    struct lane_options lane; /**< as those were that wrote the records; ports,
+                                 codec and clock in it are not used */
+    size_t cache_bytes_max;   /**< executions kept in memory; 0 = 64 MiB */
     odk_dur_ms idle_ms_max; /**< without a record, short of the end; 0 = 30 s */
 };
 
-/** What was done to one shard since its begin. */
+/** What was done to one shard; begun again it goes on counting. */
 struct rebuild_report {
     int32_t shard;
     uint64_t records;
@@ -53,6 +51,8 @@ struct rebuild_report {
     uint64_t runs;     /**< begun in them */
     uint64_t requests; /**< outcomes of commands */
     uint64_t outputs;  /**< done again, now in the outbox */
+    uint64_t parked;   /**< likewise, but a marker has passed their number:
+                          parked, until an operator retries them */
     uint64_t lost;     /**< named, not on their partition, and not to be done
                           again: each is logged */
     uint64_t seq_from; /**< the row stood for outputs up to here … */
@@ -93,7 +93,14 @@ int rebuild_step(struct rebuild *rebuild, bool *is_done,
  * used. */
 int rebuild_end(struct rebuild *rebuild, struct odk_err *err) ODK_MUST_USE;
 
-/** Of the shard that was begun last; it goes on counting. */
+/**
+ * Reads what a begin with this row would take, takes nothing and touches no
+ * row: the report says how much there is (runs: transitions that begin one).
+ */
+int rebuild_look(struct rebuild *rebuild, const struct store_shard *row,
+                 struct odk_err *err) ODK_MUST_USE;
+
+/** Of the shard that was begun, or looked at, last. */
 const struct rebuild_report *rebuild_report(const struct rebuild *rebuild);
 
 #endif

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "json/json.h"
 #include "rebuild/rebuild_priv.h"
 
 /*
@@ -21,7 +22,7 @@
  * that are missed so are published again, which readers drop. */
 static int
 reach_look(struct rebuild *rebuild, struct odk_str topic, int32_t partition,
-           uint64_t *seq, struct odk_err *err)
+           struct bus_scan *out, struct odk_err *err)
 {
     struct bus *bus = &rebuild->history;
     int64_t start = 0;
@@ -38,42 +39,48 @@ reach_look(struct rebuild *rebuild, struct odk_str topic, int32_t partition,
         rc = bus_scan(bus, topic, partition, rebuild->row.shard, from, &scan,
                       err);
         is_found = scan.seq_max > 0;
-        *seq = scan.seq_max > *seq ? scan.seq_max : *seq;
+        *out = scan; /* each look holds the one before */
         back *= REACH_STEPS;
     }
     return rc;
 }
 
-static int
-reach(struct rebuild *rebuild, struct odk_str topic, int32_t partition,
-      uint64_t *out, struct odk_err *err)
+static struct rebuild_reach *
+reach_new(struct rebuild *rebuild, struct odk_str key,
+          const struct bus_scan *scan)
 {
+    struct rebuild_reach *reach = calloc(1, sizeof(*reach) + key.len);
+
+    if (!reach) {
+        odk_out_of_memory();
+    }
+    memcpy(reach->key, key.ptr, key.len);
+    reach->seq = scan->seq_max;
+    reach->marker = scan->marker_max;
+    odk_map_add(&rebuild->reaches, &reach->node,
+                odk_str_n(reach->key, key.len));
+    return reach;
+}
+
+static int
+reach_get(struct rebuild *rebuild, struct odk_str topic, int32_t partition,
+          const struct rebuild_reach **out, struct odk_err *err)
+{
+    struct bus_scan scan = {0};
     struct odk_buf key;
-    uint64_t seq = 0;
+    int rc = 0;
 
     odk_buf_init(&key, 0);
     odk_buf_printf(&key, "%.*s/%d", ODK_STR_ARG(topic), partition);
     struct odk_map_node *node =
         odk_map_find(&rebuild->reaches, odk_buf_str(&key));
-    if (node) {
-        odk_buf_release(&key);
-        *out = ODK_CONTAINER(node, struct rebuild_reach, node)->seq;
-        return 0;
+    *out = node ? ODK_CONTAINER(node, struct rebuild_reach, node) : NULL;
+    if (!*out) {
+        rc = reach_look(rebuild, topic, partition, &scan, err);
+        rc = rc == ODK_ENOTFOUND ? 0 : rc; /* the topic is gone: all lack */
     }
-    int rc = reach_look(rebuild, topic, partition, &seq, err);
-    if (rc == ODK_ENOTFOUND) {
-        rc = 0; /* the topic is gone: all of them lack */
-    }
-    if (rc == 0) {
-        struct rebuild_reach *found = calloc(1, sizeof(*found) + key.len);
-        if (!found) {
-            odk_out_of_memory();
-        }
-        memcpy(found->key, key.ptr, key.len);
-        found->seq = seq;
-        odk_map_add(&rebuild->reaches, &found->node,
-                    odk_str_n(found->key, key.len));
-        *out = seq;
+    if (!*out && rc == 0) {
+        *out = reach_new(rebuild, odk_buf_str(&key), &scan);
     }
     odk_buf_release(&key);
     return rc;
@@ -96,14 +103,14 @@ static int
 is_lacking(struct rebuild *rebuild, const struct store_output *output,
            bool *out, struct odk_err *err)
 {
-    uint64_t seq = 0;
+    const struct rebuild_reach *reach = NULL;
 
     *out = false;
     if (odk_str_is(output->topic, LANE_TOPIC_HISTORY)) {
         return 0; /* what it lacks was never there: its input is read again */
     }
-    int rc = reach(rebuild, output->topic, output->partition, &seq, err);
-    *out = rc == 0 && output->seq > seq;
+    int rc = reach_get(rebuild, output->topic, output->partition, &reach, err);
+    *out = rc == 0 && output->seq > reach->seq;
     return rc;
 }
 
@@ -155,6 +162,25 @@ read_input(struct rebuild *rebuild, const struct codec_origin *origin,
                             (long long)origin->offset);
 }
 
+/* How long a lane waited for the answer to a task is a run's from its start on:
+ * the fact of its identity has it. */
+static odk_dur_ms
+republish_of(struct odk_str entries)
+{
+    json_t *list = json_parse(entries, NULL);
+    json_int_t ms = 0;
+
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        json_t *entry = json_array_get(list, i);
+        const char *fact = json_string_value(json_object_get(entry, "fact"));
+        if (fact && strcmp(fact, "identity") == 0) {
+            ms = json_integer_value(json_object_get(entry, "count"));
+        }
+    }
+    json_decref(list);
+    return (odk_dur_ms)ms;
+}
+
 static int
 redo_input(struct rebuild *rebuild, const struct rebuild_item *item,
            struct bus_message *message, struct lane_redo_input *out,
@@ -166,6 +192,8 @@ redo_input(struct rebuild *rebuild, const struct rebuild_item *item,
         .shard = rebuild->row.shard,
         .definition_version =
             record->version == 1 ? record->definition_version : 0,
+        .task_republish_ms =
+            record->version == 1 ? republish_of(record->entries) : 0,
         .now = record->timestamp,
         .seq = 1};
     if (record->has_timer_id) {
@@ -263,9 +291,13 @@ refs_fit(const struct codec_history_record *record,
     return true;
 }
 
-static void
-keep_output(struct rebuild *rebuild, const struct store_output *output)
+/* Into the outbox, under its number; where a marker has passed that, a reader
+ * would drop it: an operator's retry gives it a new one. */
+static int
+keep_output(struct rebuild *rebuild, const struct store_output *output,
+            struct odk_err *err)
 {
+    const struct rebuild_reach *reach = NULL;
     struct store_output kept = {.seq = output->seq,
                                 .topic = rebuild_keep(rebuild, output->topic),
                                 .partition = output->partition,
@@ -273,10 +305,26 @@ keep_output(struct rebuild *rebuild, const struct store_output *output)
                                 .value = rebuild_keep(rebuild, output->value),
                                 .headers =
                                     rebuild_keep(rebuild, output->headers)};
-    struct store_output_write *write =
-        rebuild_vec_push(&rebuild->outputs, sizeof(*write));
+    int rc = reach_get(rebuild, output->topic, output->partition, &reach, err);
 
-    *write = (struct store_output_write){rebuild->row.shard, kept};
+    if (rc != 0) {
+        return rc;
+    }
+    *(uint64_t *)rebuild_vec_push(&rebuild->made, sizeof(uint64_t)) =
+        output->seq;
+    if (output->seq > reach->marker) {
+        struct store_output_write *write =
+            rebuild_vec_push(&rebuild->outputs, sizeof(*write));
+        *write = (struct store_output_write){rebuild->row.shard, kept};
+        return 0;
+    }
+    struct store_parked_write *parked =
+        rebuild_vec_push(&rebuild->parked, sizeof(*parked));
+    *parked = (struct store_parked_write){
+        rebuild->row.shard, kept,
+        ODK_STR("made again after a fail-over, which left a marker above its "
+                "number: retry it")};
+    return 0;
 }
 
 static int32_t
@@ -307,7 +355,7 @@ keep_outputs(struct rebuild *rebuild, const struct rebuild_item *item,
         output.partition = partition_of(&item->record.history_record, &output);
         rc = is_lacking(rebuild, &output, &lacks, err);
         if (rc == 0 && lacks) {
-            keep_output(rebuild, &output);
+            rc = keep_output(rebuild, &output, err);
         }
     }
     return rc;
@@ -371,19 +419,34 @@ rebuild_outputs(struct rebuild *rebuild, const struct rebuild_item *item,
 }
 
 int
+rebuild_count_lacking(struct rebuild *rebuild,
+                      const struct codec_output_ref *refs, size_t n_refs,
+                      uint64_t *n, struct odk_err *err)
+{
+    int rc = 0;
+
+    for (size_t i = 0; rc == 0 && i < n_refs; i++) {
+        bool lacks = false;
+        rc = is_ref_lacking(rebuild, &refs[i], &lacks, err);
+        *n += lacks;
+    }
+    return rc;
+}
+
+int
 rebuild_outputs_beside(struct rebuild *rebuild,
                        const struct codec_shard_progress *progress,
                        struct odk_err *err)
 {
-    const struct store_output_write *made = rebuild->outputs.items;
+    const uint64_t *made = rebuild->made.items;
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < progress->n_outputs; i++) {
         const struct codec_output_ref *ref = &progress->outputs[i];
         bool lacks = false;
         rc = is_ref_lacking(rebuild, ref, &lacks, err);
-        for (size_t k = 0; k < rebuild->outputs.n && lacks; k++) {
-            lacks = made[k].output.seq != (uint64_t)ref->seq;
+        for (size_t k = 0; k < rebuild->made.n && lacks; k++) {
+            lacks = made[k] != (uint64_t)ref->seq;
         }
         if (rc == 0 && lacks) {
             rebuild->report.lost++;

@@ -67,6 +67,7 @@ struct rebuild_parts {
 struct rebuild_reach {
     struct odk_map_node node; /**< key: topic/partition */
     uint64_t seq;
+    uint64_t marker; /**< of a fail-over: readers take nothing below it */
     char key[];
 };
 
@@ -86,8 +87,9 @@ struct rebuild {
     int64_t end;             /**< where odradek.history ended at the begin */
     uint64_t seen;           /**< highest number read */
     odk_dur_ms idle_ms;
-    bool is_open; /**< a shard was begun */
-    bool is_cut;  /**< the cut was met */
+    bool is_open;     /**< a shard was begun */
+    bool is_cut;      /**< the cut was met */
+    bool is_reported; /**< report is of row.shard */
     bool is_history_ready;
     bool is_inputs_ready;
     bool may_publish; /**< all up to next.outbox_seq is on its partition */
@@ -105,6 +107,9 @@ struct rebuild {
     struct rebuild_vec requests;
     struct rebuild_vec sources;
     struct rebuild_vec outputs;
+    struct rebuild_vec parked;
+    struct rebuild_vec
+        made; /**< uint64_t: numbers done again since the begin */
     struct rebuild_run *touched;
     struct rebuild_run *last_touched;
 };
@@ -156,6 +161,10 @@ int rebuild_outputs(struct rebuild *rebuild, const struct rebuild_item *item,
 int rebuild_outputs_beside(struct rebuild *rebuild,
                            const struct codec_shard_progress *progress,
                            struct odk_err *err) ODK_MUST_USE;
+/** Adds the outputs that their partitions lack to *n. */
+int rebuild_count_lacking(struct rebuild *rebuild,
+                          const struct codec_output_ref *refs, size_t n_refs,
+                          uint64_t *n, struct odk_err *err) ODK_MUST_USE;
 void rebuild_reaches_release(struct rebuild *rebuild);
 
 /* ---- rebuild_rows.c ---- */

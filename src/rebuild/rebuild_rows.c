@@ -28,6 +28,7 @@ rebuild_rows_clear(struct rebuild *rebuild)
     rebuild->requests.n = 0;
     rebuild->sources.n = 0;
     rebuild->outputs.n = 0;
+    rebuild->parked.n = 0;
     rebuild->touched = rebuild->last_touched = NULL;
 }
 
@@ -123,6 +124,7 @@ committed(struct rebuild *rebuild)
     rebuild->next.batch++;
     rebuild->row = rebuild->next;
     report->outputs += rebuild->outputs.n;
+    report->parked += rebuild->parked.n;
     report->requests += rebuild->requests.n;
     report->transitions += rebuild->histories.n;
     for (struct rebuild_run *run = rebuild->touched; run;) {
@@ -160,6 +162,8 @@ rebuild_commit(struct rebuild *rebuild, struct odk_err *err)
         .n_sources = rebuild->sources.n,
         .outputs = rebuild->outputs.items,
         .n_outputs = rebuild->outputs.n,
+        .parked = rebuild->parked.items,
+        .n_parked = rebuild->parked.n,
     };
     int rc = store_commit(&rebuild->store, &batch, err);
 

@@ -82,7 +82,7 @@ open_rebuild(struct fixture *f, struct store_mem_db *db)
         .codec = f->world.codec,
         .owner = ODK_STR("rebuild"),
         .clock = {clock_wall, clock_wall, clock_random, f},
-        .partitions = WORLD_PARTITIONS};
+        .lane = {.partitions = WORLD_PARTITIONS}};
     f->rebuild = rebuild_new(&of);
 }
 
