@@ -109,6 +109,8 @@ int cli_binding_show(struct cli *cli, const struct cli_args *args);
 int cli_config(struct cli *cli, const struct cli_args *args);
 /** `odradek db migrate`. */
 int cli_db_migrate(struct cli *cli, const struct cli_args *args);
+/** `odradek db token-key`. */
+int cli_db_token_key(struct cli *cli, const struct cli_args *args);
 /** `odradek db status`. */
 int cli_db_status(struct cli *cli, const struct cli_args *args);
 /** `odradek definition list`. */
@@ -123,6 +125,14 @@ int cli_doctor(struct cli *cli, const struct cli_args *args);
 int cli_help(struct cli *cli, const struct cli_args *args);
 /** `odradek jsonata`. */
 int cli_jsonata(struct cli *cli, const struct cli_args *args);
+/** `odradek rebuild`. */
+int cli_rebuild(struct cli *cli, const struct cli_args *args);
+/** `odradek shards`. */
+int cli_shards(struct cli *cli, const struct cli_args *args);
+/** `odradek shards release`. */
+int cli_shards_release(struct cli *cli, const struct cli_args *args);
+/** `odradek shards repair`. */
+int cli_shards_repair(struct cli *cli, const struct cli_args *args);
 /** `odradek serve`. */
 int cli_serve(struct cli *cli, const struct cli_args *args);
 /** `odradek topics apply`. */

@@ -39,6 +39,9 @@ static const struct cli_flag db_migrate_flags[] = {
     {"owner-role", "NAME", "who owns the tables (odradek_owner)"},
     {"server-role", "NAME", "what `odradek serve` may be (odradek_server)"},
     {"readonly-role", "NAME", "who may read (odradek_readonly)"},
+    {"token-key", "FILE",
+     "at the first migration: this key of the task tokens instead of a new "
+     "one, as `odradek db token-key` wrote it"},
     {"without-roles", NULL,
      "make and grant no roles: all belongs to the connecting role"},
     {NULL, NULL, NULL},
@@ -144,6 +147,26 @@ static const struct cli_flag jsonata_flags[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct cli_flag rebuild_flags[] = {
+    {"until-time", "TIME", "only transitions up to this time (RFC 3339)"},
+    {"until-offsets", "SHARD=N,...",
+     "only records of odradek.history below these offsets"},
+    {"compare", "CONNINFO",
+     "then compare with this database; exit code 1 when they differ"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag shards_release_flags[] = {
+    {"reason", "TEXT", "why it may go on, for the journal"},
+    {NULL, NULL, NULL},
+};
+
+static const struct cli_flag shards_repair_flags[] = {
+    {"all", NULL, "every shard that a repair is for"},
+    {"dry-run", NULL, "say what there is to do, and do nothing"},
+    {NULL, NULL, NULL},
+};
+
 static const struct cli_flag saga_flags[] = {
     {"entry", "N", "this entry only; default: every stuck one"},
     {"reason", "TEXT", "why, for the history"},
@@ -237,6 +260,13 @@ static const struct cli_command commands[] = {
      "Needs a role that may create tables (and roles, unless "
      "--without-roles). Does nothing when all is there.",
      NULL, db_migrate_flags, 0, 0, cli_db_migrate},
+    {"db token-key", "", "print the key that authenticates task tokens",
+     "A secret: with it, results can be forged. Keep it with the backups: a "
+     "database that `odradek rebuild` makes needs it, or it ignores the "
+     "answers "
+     "to tasks that are under way.",
+     "  odradek db token-key > token-key && chmod 600 token-key\n", NULL, 0, 0,
+     cli_db_token_key},
     {"db status", "", "show the schema's migrations",
      "Exit code 1 when one is pending, changed or unknown.", NULL, NULL, 0, 0,
      cli_db_status},
@@ -302,13 +332,33 @@ static const struct cli_command commands[] = {
     {"saga complete", "ID", "record a compensation that was done by hand", NULL,
      NULL, saga_complete_flags, 1, 1, cli_saga_complete},
     {"shards", "", "show the shards and who owns them",
-     "UNPUBLISHED counts outputs that Kafka has not acknowledged as far as the "
-     "database knows.",
+     "LAG counts records of odradek.commands and odradek.results that the "
+     "database has not taken; UNPUBLISHED counts outputs that Kafka has not "
+     "acknowledged as far as the database knows.",
      NULL, NULL, 0, 0, cli_shards},
-    {"shard release", "N", "take a shard out of quarantine",
+    {"shards release", "SHARD", "take a shard out of quarantine",
      "After its reason was looked into: its owner takes it again, with every "
-     "check.",
-     NULL, NULL, 1, 1, cli_shard_release},
+     "check. Needs --reason, which the journal keeps.",
+     "  odradek shards release 3 --reason 'topic made again, see INC-7'\n",
+     shards_release_flags, 1, 1, cli_shards_release},
+    {"shards repair", "[SHARD]", "give a shard back the commits it lost",
+     "For a shard in quarantine because the database lost commits, and for one "
+     "that `odradek rebuild` made: takes what odradek.history has behind the "
+     "database, puts outputs that never arrived into the outbox again, says "
+     "what it did, and releases the shard. Produces nothing itself. See "
+     "docs/restore.md.",
+     "  odradek shards repair 3 --dry-run\n  odradek shards repair --all\n",
+     shards_repair_flags, 0, 1, cli_shards_repair},
+    {"rebuild", "", "make the database anew from odradek.history",
+     "The restore drill: into an empty database that `odradek db migrate "
+     "--token-key` has prepared, from odradek.definitions and odradek.history. "
+     "Emits nothing; the shards stay in quarantine until `odradek shards "
+     "repair`. Begun again it goes on. Needs a log that was never cut. See "
+     "docs/restore.md.",
+     "  odradek rebuild --postgres-conninfo 'dbname=drill' --compare "
+     "'dbname=odradek'\n"
+     "  odradek rebuild --until-time 2026-11-25T01:00:00Z\n",
+     rebuild_flags, 0, 0, cli_rebuild},
     {"parked list", "", "list outputs that no topic takes",
      "What Kafka refuses for good (no such topic, no right, too large) is kept "
      "with its bytes; what comes after it goes on. The reason says what to "

@@ -15,6 +15,65 @@ report(void *ctx, const char *line)
     cli_flush(cli);
 }
 
+#define TOKEN_KEY_DIGITS ((size_t)2 * STORE_PG_TOKEN_KEY_BYTES)
+
+/* The key as `odradek db token-key` writes it. */
+static int
+read_token_key(struct cli *cli, const char *path, struct odk_buf *out)
+{
+    struct odk_err err = {0};
+    bool is_key = true;
+
+    if (cli_read_file(path, 1024, out, &err) != 0) {
+        return cli_fail_err(cli, &err);
+    }
+    if (out->len > 0 && out->ptr[out->len - 1] == '\n') {
+        out->len--;
+    }
+    for (size_t i = 0; i < out->len; i++) {
+        char c = out->ptr[i];
+        is_key &= (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+    }
+    if (!is_key || out->len != TOKEN_KEY_DIGITS) {
+        return cli_fail(
+            cli, CLI_USAGE,
+            "--token-key: %s does not hold a key of %zu hexadecimal "
+            "digits",
+            path, TOKEN_KEY_DIGITS);
+    }
+    odk_buf_put_char(out, '\0');
+    return CLI_OK;
+}
+
+int
+cli_db_token_key(struct cli *cli, const struct cli_args *args)
+{
+    struct store_pg_query *query = NULL;
+    struct store_pg_cluster cluster = {0};
+    struct odk_err err = {0};
+    int code = cli_query_open(cli, &query);
+
+    (void)args;
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (store_pg_cluster(query, &cluster, &err) != 0) {
+        code = cli_fail_err(cli, &err);
+    } else if (!cluster.has_token_key) {
+        code = cli_fail(cli, CLI_DENIED,
+                        "this database role may not read the key; connect with "
+                        "the server's role (odradek_server)");
+    }
+    for (size_t i = 0; code == CLI_OK && i < sizeof(cluster.token_key); i++) {
+        cli_printf(cli, "%02x", cluster.token_key[i]);
+    }
+    if (code == CLI_OK) {
+        cli_put(cli, CLI_PLAIN, "\n");
+    }
+    store_pg_query_close(query);
+    return code;
+}
+
 static int
 migrate_options(struct cli *cli, const struct cli_args *args,
                 struct store_pg_migrate_options *out)
@@ -37,10 +96,18 @@ cli_db_migrate(struct cli *cli, const struct cli_args *args)
 {
     struct store_pg_migrate_options options;
     struct odk_err err = {0};
+    const char *key_file = cli_flag(args, "token-key");
     struct odk_buf conninfo;
+    struct odk_buf key;
     int code = migrate_options(cli, args, &options);
 
+    odk_buf_init(&key, 0);
+    if (code == CLI_OK && key_file) {
+        code = read_token_key(cli, key_file, &key);
+        options.token_key = key.ptr;
+    }
     if (code != CLI_OK) {
+        odk_buf_release(&key);
         return code;
     }
     odk_buf_init(&conninfo, 0);
@@ -49,6 +116,7 @@ cli_db_migrate(struct cli *cli, const struct cli_args *args)
     int rc = store_pg_migrate(odk_buf_str(&conninfo).ptr, &options, report, cli,
                               &err);
     odk_buf_release(&conninfo);
+    odk_buf_release(&key);
     if (rc != 0) {
         return cli_fail_err(cli, &err);
     }

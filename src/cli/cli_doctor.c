@@ -168,7 +168,7 @@ check_shards(struct doctor *doctor)
         if (list[i].row.quarantine.ptr) {
             find(doctor, HEALTH_FAIL, "shards",
                  "shard %d is quarantined: %.*s; after looking into it "
-                 "`odradek shard release %d`",
+                 "`odradek shards release %d`",
                  (int)list[i].row.shard, ODK_STR_ARG(list[i].row.quarantine),
                  (int)list[i].row.shard);
         }

@@ -62,9 +62,5 @@ int cli_parked_retry(struct cli *cli, const struct cli_args *args);
 int cli_parked_drop(struct cli *cli, const struct cli_args *args);
 /** `odradek result`. */
 int cli_result(struct cli *cli, const struct cli_args *args);
-/** `odradek shards`. */
-int cli_shards(struct cli *cli, const struct cli_args *args);
-/** `odradek shard release`. */
-int cli_shard_release(struct cli *cli, const struct cli_args *args);
 
 #endif

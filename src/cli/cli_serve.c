@@ -30,6 +30,7 @@ struct server {
     struct serve_lane lanes[SERVE_LANES_MAX];
     int n_lanes;
     struct serve_relays relays;
+    struct serve_repair repair;
     struct store_pg_query *query;
     odk_dur_ms bindings_at; /* next look at the bindings */
     odk_dur_ms maintain_at;
@@ -410,6 +411,17 @@ watch(struct server *server, odk_dur_ms now)
     }
 }
 
+static int
+count_quarantined(const struct server *server)
+{
+    int n = 0;
+
+    for (int i = 0; i < server->n_lanes; i++) {
+        n += atomic_load(&server->lanes[i].n_quarantined);
+    }
+    return n;
+}
+
 static void
 chores(struct server *server)
 {
@@ -418,6 +430,7 @@ chores(struct server *server)
 
     check_ready(server);
     watch(server, now);
+    serve_repair_check(&server->repair, count_quarantined(server));
     if (now >= server->bindings_at ||
         serve_relays_is_one_ended(&server->relays)) {
         serve_relays_check(&server->relays, server->query);
@@ -446,7 +459,8 @@ next_wait(const struct server *server)
 static bool
 are_ended(const struct server *server)
 {
-    bool is_ended = serve_relays_are_ended(&server->relays);
+    bool is_ended = serve_relays_are_ended(&server->relays) &&
+                    serve_repair_is_ended(&server->repair);
 
     for (int i = 0; i < server->n_lanes; i++) {
         is_ended &= !server->lanes[i].is_started ||
@@ -486,6 +500,7 @@ finish(struct server *server)
         }
     }
     serve_relays_release(&server->relays);
+    serve_repair_release(&server->repair);
 }
 
 static void
@@ -547,6 +562,7 @@ server_init(struct server *server, struct cli *cli)
     atomic_init(&serve->failure, 0);
     (void)gethostname(serve->host, sizeof(serve->host) - 1);
     server->relays.serve = serve;
+    server->repair.serve = serve;
 }
 
 int

@@ -1,39 +1,13 @@
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "binding/binding.h"
 #include "cli/cli_output.h"
+#include "cli/cli_restore.h"
 #include "cli/cli_serve_priv.h"
 
 #define LANE_WAIT_MS 1000
-
-static odk_time_ms
-clock_wall(void *ctx)
-{
-    (void)ctx;
-    return cli_now();
-}
-
-static odk_dur_ms
-clock_monotonic(void *ctx)
-{
-    (void)ctx;
-    return serve_monotonic();
-}
-
-static uint64_t
-clock_random(void *ctx)
-{
-    uint64_t random = 0;
-
-    (void)ctx;
-    ssize_t n = getrandom(&random, sizeof(random), 0);
-    odk_assert(n == (ssize_t)sizeof(random));
-    return random;
-}
 
 /* ---- opening ---- */
 
@@ -122,33 +96,16 @@ static struct lane *
 make_lane(struct serve_lane *lane, struct bus bus, struct store store,
           struct odk_str owner)
 {
-    const struct config *config = lane->serve->config;
-    struct lane_options options = {
-        .bus = bus,
-        .store = store,
-        .codec = lane->codec,
-        .clock = {clock_wall, clock_monotonic, clock_random, NULL},
-        .logger = lane->serve->logger,
-        .owner = owner,
-        .partitions = lane->serve->cluster.partitions,
-        .batch_max = (size_t)config_i64(config, CONFIG_LANE_BATCH),
-        .cache_bytes_max = (size_t)config_i64(config, CONFIG_LANE_CACHE),
-        .input_bytes_max = (size_t)config_i64(config, CONFIG_LANE_INPUT),
-        .record_bytes_max = (size_t)config_i64(config, CONFIG_LANE_RECORD),
-        .backlog_max = (uint64_t)config_i64(config, CONFIG_LANE_BACKLOG),
-        .timers_in_memory = (size_t)config_i64(config, CONFIG_LANE_TIMERS),
-        .task_republish_ms = lane->serve->task_republish_ms,
-        .drain_ms_max = config_i64(config, CONFIG_LANE_DRAIN),
-        .limits = {.payload_bytes = config_i64(config, CONFIG_LIMIT_PAYLOAD),
-                   .assign_bytes = config_i64(config, CONFIG_LIMIT_ASSIGN),
-                   .variables_bytes =
-                       config_i64(config, CONFIG_LIMIT_VARIABLES),
-                   .loop_states = config_i64(config, CONFIG_LIMIT_STATES)},
-        .history_events_warn = config_i64(config, CONFIG_LIMIT_HISTORY),
-    };
+    const struct serve *serve = lane->serve;
+    struct lane_options options =
+        cli_lane_options(serve->config, &serve->cluster);
 
-    memcpy(options.token_key, lane->serve->cluster.token_key,
-           LANE_TOKEN_KEY_BYTES);
+    options.bus = bus;
+    options.store = store;
+    options.codec = lane->codec;
+    options.logger = serve->logger;
+    options.owner = owner;
+    options.task_republish_ms = serve->task_republish_ms;
     return lane_new(&options);
 }
 
@@ -204,6 +161,8 @@ run(struct serve_lane *lane)
     atomic_store(&lane->state, SERVE_RUNNING);
     while (!atomic_load(&serve->is_stopping)) {
         (void)lane_tick(lane->lane, LANE_WAIT_MS);
+        atomic_store(&lane->n_quarantined,
+                     (int)lane_stats(lane->lane)->shards_quarantined);
         odk_dur_ms now = serve_monotonic();
         if (atomic_load(&lane->state) == SERVE_RUNNING &&
             (lane_stats(lane->lane)->shards_owned > 0 ||

@@ -59,8 +59,9 @@ struct serve_lane {
     int index;
     pthread_t thread;
     bool is_started;
-    atomic_int state;     /**< enum serve_state */
-    pthread_mutex_t lock; /**< of lane, against its end */
+    atomic_int state;         /**< enum serve_state */
+    atomic_int n_quarantined; /**< shards, as of its last round */
+    pthread_mutex_t lock;     /**< of lane, against its end */
     struct lane *lane;
     struct codec *codec;       /**< its own: it learns ids */
     struct registry *registry; /**< NULL: none is configured */
@@ -124,6 +125,23 @@ void serve_lane_wake(struct serve_lane *lane);
 /** False: it made no round since `timeout`. */
 bool serve_lane_is_alive(struct serve_lane *lane, odk_dur_ms now,
                          odk_dur_ms timeout);
+
+/** Gives shards back the commits that the database lost; main thread only. */
+struct serve_repair {
+    struct serve *serve;
+    pthread_t thread;
+    bool is_started;
+    atomic_int state;
+    odk_dur_ms next_at;
+    odk_dur_ms pause_ms;
+};
+
+/** n_quarantined: shards of our lanes. Starts the thread where the
+ * configuration wants it (shards.repair) and there may be something to do. */
+void serve_repair_check(struct serve_repair *repair, int n_quarantined);
+bool serve_repair_is_ended(const struct serve_repair *repair);
+/** Joins it when it has ended. */
+void serve_repair_release(struct serve_repair *repair);
 
 /** The relays of all published bindings; main thread only. */
 struct serve_relays {

@@ -141,7 +141,7 @@ is_in_section(struct odk_str variable)
         ODK_STR_INIT("ODRADEK_KAFKA_"),    ODK_STR_INIT("ODRADEK_POSTGRES_"),
         ODK_STR_INIT("ODRADEK_LANE_"),     ODK_STR_INIT("ODRADEK_CODEC_"),
         ODK_STR_INIT("ODRADEK_REGISTRY_"), ODK_STR_INIT("ODRADEK_SERVE_"),
-        ODK_STR_INIT("ODRADEK_LOG_"),
+        ODK_STR_INIT("ODRADEK_LOG_"),      ODK_STR_INIT("ODRADEK_SHARDS_"),
     };
 
     for (size_t i = 0; i < ODK_ARRAY_LEN(sections); i++) {

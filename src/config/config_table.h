@@ -122,6 +122,11 @@
     X(REGISTRY_MISSING, "registry.missing", CHOICE, "add", 0, 0, "add|refuse", \
       false, false, NULL, "A schema of ours that the registry lacks: register " \
       "it, or refuse to start until an administrator has.")                    \
+    X(SHARDS_REPAIR, "shards.repair", CHOICE, "manual", 0, 0, "manual|auto",   \
+      false, false, NULL, "A shard whose database lost commits in a "          \
+      "fail-over: wait for `odradek shards repair`, or take them from "        \
+      "odradek.history at once and go on. The old primary must be fenced by "  \
+      "the fail-over tool.")                                                   \
     X(SERVE_WAIT, "serve.wait-timeout", DURATION, "0s", 0, 86400000, NULL,     \
       false, false, NULL, "How long a start waits for Kafka and the database " \
       "before it gives up with exit code 6. 0: for ever.")                     \

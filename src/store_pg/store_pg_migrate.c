@@ -305,24 +305,37 @@ put_cluster(struct migration_run *run, struct odk_err *err)
 {
     struct store_pg_params *params = &run->conn.params;
     int32_t wanted = run->options->partitions;
+    const char *key = run->options->token_key;
 
     store_pg_params_clear(params);
     store_pg_param_i32(params, wanted > 0 ? wanted : PARTITIONS_DEFAULT);
+    store_pg_param_str(params, odk_str(key));
     int rc = store_pg_run_sql(
         &run->conn,
         "INSERT INTO odradek.cluster (partitions, token_key) VALUES ($1::int4, "
+        "coalesce(decode($2::text, 'hex'), "
         "sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid()) "
-        "|| uuid_send(gen_random_uuid()))) ON CONFLICT DO NOTHING",
+        "|| uuid_send(gen_random_uuid())))) ON CONFLICT DO NOTHING",
         err);
     if (rc == 0) {
-        rc = run_params(run, "SELECT partitions FROM odradek.cluster", NULL,
-                        err);
+        store_pg_params_clear(params);
+        store_pg_param_str(params, odk_str(key));
+        rc = store_pg_run_sql(&run->conn,
+                              "SELECT partitions, token_key = "
+                              "coalesce(decode($1::text, 'hex'), token_key) "
+                              "FROM odradek.cluster",
+                              err);
     }
     if (rc != 0) {
         return rc;
     }
     odk_assert(store_pg_rows(&run->conn, 0) == 1);
     int32_t partitions = store_pg_i32(store_pg_result(&run->conn, 0), 0, 0);
+    if (!store_pg_bool(store_pg_result(&run->conn, 0), 0, 1)) {
+        return odk_err_set(err, ODK_ECONFLICT,
+                           "this database has another token key already: only "
+                           "the first migration takes one");
+    }
     if (wanted > 0 && wanted != partitions) {
         return odk_err_set(err, ODK_ECONFLICT,
                            "this database was made for %d partitions, which "

@@ -16,6 +16,9 @@
 struct store_pg_migrate_options {
     int32_t partitions; /**< N, fixed for ever by the first migration; default
                            12. Another number later: ODK_ECONFLICT */
+    const char *token_key;     /**< 64 hexadecimal digits, taken by the first
+                                  migration;     NULL: a random one. Another one
+                                  later:     ODK_ECONFLICT */
     const char *owner_role;    /**< default odradek_owner */
     const char *server_role;   /**< default odradek_server */
     const char *readonly_role; /**< default odradek_readonly */

@@ -424,19 +424,28 @@ is_touched(const struct store_pg_conn *conn)
 
 /* A new fence no one holds: the owner is fenced and acquires again. */
 int
-store_pg_shard_release(struct store_pg_query *query, int32_t shard,
-                       struct odk_err *err)
+store_pg_shard_release(struct store_pg_query *query, int32_t shard, // NOLINT
+                       struct odk_str action, struct odk_str by,
+                       struct odk_str reason, struct odk_err *err)
 {
     struct store_pg_conn *conn = store_pg_query_conn(query);
 
     store_pg_params_clear(&conn->params);
     store_pg_param_i32(&conn->params, shard);
+    store_pg_param_str(&conn->params, action);
+    store_pg_param_str(&conn->params, by);
+    store_pg_param_str(&conn->params, reason);
     int rc = store_pg_run_sql(
         conn,
-        "UPDATE odradek.shard SET quarantine = NULL, epoch = epoch + 1, "
-        "fence = f, writer_fence = f FROM (SELECT "
+        "WITH held AS (SELECT shard, quarantine FROM odradek.shard "
+        "WHERE shard = $1::int4 AND quarantine IS NOT NULL FOR UPDATE), "
+        "freed AS (UPDATE odradek.shard s SET quarantine = NULL, "
+        "epoch = epoch + 1, fence = f, writer_fence = f FROM held, (SELECT "
         "hashtextextended(gen_random_uuid()::text, 0) AS f) r "
-        "WHERE shard = $1::int4 AND quarantine IS NOT NULL",
+        "WHERE s.shard = held.shard RETURNING s.shard) "
+        "INSERT INTO odradek.journal (shard, action, by, reason, was) "
+        "SELECT held.shard, $2::text, $3::text, $4::text, held.quarantine "
+        "FROM held JOIN freed USING (shard)",
         err);
     if (rc == 0 && !is_touched(conn)) {
         rc = odk_err_set(err, ODK_ENOTFOUND, "shard %d is not quarantined",

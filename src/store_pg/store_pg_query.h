@@ -114,6 +114,22 @@ int store_pg_history(struct store_pg_query *query,
                      const struct store_pg_history_row **out, size_t *n,
                      struct odk_err *err) ODK_MUST_USE;
 
+/* ---- digests ---- */
+
+/** What a table holds of a shard, in two values. */
+struct store_pg_digest_row {
+    int32_t shard;
+    struct odk_str table;
+    int64_t count;
+    struct odk_str sum; /**< of its rows' hashes */
+};
+
+/** A digest of everything that a rebuild must give back, by shard and table,
+ * from one snapshot; requests: of the last six days. Reads every row. */
+int store_pg_digest(struct store_pg_query *query, struct odk_arena *arena,
+                    const struct store_pg_digest_row **out, size_t *n,
+                    struct odk_err *err) ODK_MUST_USE;
+
 /* ---- shards ---- */
 
 struct store_pg_shard_info {
@@ -128,9 +144,12 @@ int store_pg_shards(struct store_pg_query *query, struct odk_arena *arena,
                     const struct store_pg_shard_info **out, size_t *n,
                     struct odk_err *err) ODK_MUST_USE;
 
-/** Takes a shard out of quarantine; its fence is changed, so the owner acquires
- * it again. ODK_ENOTFOUND: no such shard, or not quarantined. */
+/** Takes a shard out of quarantine and writes who decided it, how (action) and
+ * why into the journal; its fence is changed, so the owner acquires it again.
+ * ODK_ENOTFOUND: no such shard, or not quarantined. */
 int store_pg_shard_release(struct store_pg_query *query, int32_t shard,
+                           struct odk_str action, struct odk_str by,
+                           struct odk_str reason,
                            struct odk_err *err) ODK_MUST_USE;
 
 struct store_pg_parked {

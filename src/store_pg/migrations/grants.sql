@@ -11,14 +11,14 @@ BEGIN
         -- A shard row, a history row and a published version are never deleted,
         -- nor is history or a definition ever changed.
         'GRANT SELECT, INSERT, UPDATE ON odradek.shard TO {server}',
-        'GRANT SELECT, INSERT ON odradek.history, odradek.definition, odradek.binding, odradek.binding_start TO {server}',
+        'GRANT SELECT, INSERT ON odradek.history, odradek.definition, odradek.binding, odradek.binding_start, odradek.journal TO {server}',
         'GRANT UPDATE (quarantine) ON odradek.binding TO {server}',
         'GRANT SELECT, INSERT, UPDATE, DELETE ON odradek.execution, odradek.current_run, odradek.visibility, odradek.outbox, odradek.outbox_parked, odradek.timer, odradek.source, odradek.setting, odradek.deadletter_handled TO {server}',
         'GRANT SELECT, INSERT ON odradek.request TO {server}',
         'GRANT SELECT ON odradek.cluster, odradek.schema_migration, odradek.history_event TO {server}',
         'GRANT EXECUTE ON FUNCTION odradek.server_identity(), odradek.maintain() TO {server}',
         -- The key that authenticates task tokens is not for readers.
-        'GRANT SELECT ON odradek.shard, odradek.history, odradek.history_event, odradek.definition, odradek.binding, odradek.binding_start, odradek.execution, odradek.current_run, odradek.visibility, odradek.outbox, odradek.outbox_parked, odradek.timer, odradek.source, odradek.setting, odradek.request, odradek.deadletter_handled, odradek.schema_migration TO {readonly}',
+        'GRANT SELECT ON odradek.shard, odradek.history, odradek.history_event, odradek.definition, odradek.binding, odradek.binding_start, odradek.execution, odradek.current_run, odradek.visibility, odradek.outbox, odradek.outbox_parked, odradek.timer, odradek.source, odradek.setting, odradek.request, odradek.journal, odradek.deadletter_handled, odradek.schema_migration TO {readonly}',
         'GRANT SELECT (partitions, created_at) ON odradek.cluster TO {readonly}',
         'GRANT EXECUTE ON FUNCTION odradek.server_identity() TO {readonly}'
     ] LOOP

@@ -535,8 +535,19 @@ test_shards_and_parked_are_listed(void **state)
         }
     }
     assert_true(is_seen);
-    assert_int_equal(store_pg_shard_release(f->query, SHARD + 2, &f->err), 0);
-    assert_int_equal(store_pg_shard_release(f->query, SHARD + 2, &f->err),
+    assert_int_equal(store_pg_shard_release(f->query, SHARD + 2,
+                                            ODK_STR("release"), ODK_STR("me"),
+                                            ODK_STR("looked"), &f->err),
+                     0);
+    assert_int_equal(
+        contract_sql_number(
+            "SELECT count(*) FROM odradek.journal WHERE shard = 5002 "
+            "AND action = 'release' AND by = 'me' "
+            "AND reason = 'looked' AND was = 'why'"),
+        1);
+    assert_int_equal(store_pg_shard_release(f->query, SHARD + 2,
+                                            ODK_STR("release"), ODK_STR("me"),
+                                            ODK_STR("again"), &f->err),
                      ODK_ENOTFOUND);
     assert_int_equal(
         store_pg_parked(f->query, &filter, &f->arena, &parked, &n, &f->err), 0);
