@@ -160,6 +160,14 @@ partition_check(struct kafka_bus *kafka, struct odk_str topic,
     return 0;
 }
 
+/* Not the consumer where it can be helped: the broker answers a connection in
+ * order, and its fetch may wait for records first. */
+static rd_kafka_t *
+asker(const struct kafka_bus *kafka)
+{
+    return kafka->producer ? kafka->producer : kafka->consumer;
+}
+
 int
 kafka_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
                 int64_t *start, int64_t *end, struct odk_err *err)
@@ -173,7 +181,7 @@ kafka_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
     }
     odk_assert(known);
     rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        kafka->consumer, known->name, partition, start, end, KAFKA_ASK_MS_MAX);
+        asker(kafka), known->name, partition, start, end, KAFKA_ASK_MS_MAX);
 
     if (error) {
         *start = 0;
@@ -208,8 +216,8 @@ kafka_topics(struct bus *bus, struct odk_str prefix, struct odk_arena *arena,
 {
     struct kafka_bus *kafka = kafka_bus(bus);
     const struct rd_kafka_metadata *metadata = NULL;
-    rd_kafka_resp_err_t error = rd_kafka_metadata(kafka->consumer, 1, NULL,
-                                                  &metadata, KAFKA_ASK_MS_MAX);
+    rd_kafka_resp_err_t error =
+        rd_kafka_metadata(asker(kafka), 1, NULL, &metadata, KAFKA_ASK_MS_MAX);
 
     if (error) {
         return odk_err_set(err, kafka_code(error), "names of the topics: %s",
@@ -251,7 +259,7 @@ kafka_offset_at(struct bus *bus, struct odk_str topic, int32_t partition,
 
     one->offset = at > 0 ? at : 0;
     rd_kafka_resp_err_t error =
-        rd_kafka_offsets_for_times(kafka->consumer, list, KAFKA_ASK_MS_MAX);
+        rd_kafka_offsets_for_times(asker(kafka), list, KAFKA_ASK_MS_MAX);
     if (!error) {
         error = one->err;
     }
