@@ -45,6 +45,7 @@ kafka_known_unhandle(struct kafka_bus *kafka)
             rd_kafka_topic_destroy(topic->write);
             topic->write = NULL;
         }
+        topic->checked_ms = -1; /* a topic that went may be why it ended */
     }
 }
 

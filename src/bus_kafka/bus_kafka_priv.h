@@ -195,7 +195,8 @@ int kafka_known(struct kafka_bus *kafka, struct odk_str name,
                 struct kafka_topic **out, struct odk_err *err) ODK_MUST_USE;
 /** Asks again before the topic is used next. */
 void kafka_known_doubt(struct kafka_bus *kafka, const char *name);
-/** Forgets the handles of a producer that ends. */
+/** Forgets the handles of a producer that ends; the topics are asked for anew.
+ */
 void kafka_known_unhandle(struct kafka_bus *kafka);
 void kafka_known_release(struct kafka_bus *kafka);
 int kafka_partitions(struct bus *bus, struct odk_str topic, int32_t *out,

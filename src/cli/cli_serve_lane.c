@@ -105,6 +105,7 @@ make_lane(struct serve_lane *lane, struct bus bus, struct store store,
     options.codec = lane->codec;
     options.logger = serve->logger;
     options.owner = owner;
+    options.queue_max = BUS_KAFKA_QUEUE_RECORDS_MAX;
     options.task_republish_ms = serve->task_republish_ms;
     return lane_new(&options);
 }

@@ -11,6 +11,7 @@
 #define RECORD_BYTES_MAX    900000u
 #define HISTORY_EVENTS_WARN 25000
 #define BACKLOG_MAX         100000u
+#define QUEUE_MAX           100000u
 #define TIMERS_IN_MEMORY    4096u
 #define DRAIN_MS_MAX        5000
 #define STORE_PAUSE_MIN     100
@@ -81,6 +82,9 @@ lane_new(const struct lane_options *options)
     set_default(&lane->options.timers_in_memory, TIMERS_IN_MEMORY);
     if (lane->options.backlog_max == 0) {
         lane->options.backlog_max = BACKLOG_MAX;
+    }
+    if (lane->options.queue_max == 0) {
+        lane->options.queue_max = QUEUE_MAX;
     }
     if (lane->options.drain_ms_max == 0) {
         lane->options.drain_ms_max = DRAIN_MS_MAX;
@@ -348,6 +352,7 @@ do_rewinds(struct lane *lane)
             continue; /* the acquire starts it */
         }
         int rc = lane_shard_start(lane, shard, &err);
+        shard->is_paused = false; /* a start resumes */
         if (rc != 0) {
             lane_log(lane, ODK_LOG_WARN, "shard.rewind_failed", "shard %d: %s",
                      shard->id, err.message);
@@ -359,31 +364,58 @@ do_rewinds(struct lane *lane)
 /* ---- housekeeping ---- */
 
 /* The outbox is bounded: a shard whose outputs are not acknowledged stops
- * reading. */
+ * reading. So is the producer: all stop while half of it is used, as what one
+ * tick sends must find room. Neither begins again before half of that is gone.
+ */
+static bool
+wants_pause(const struct lane *lane, const struct lane_shard *shard,
+            uint64_t in_lane)
+{
+    const struct lane_options *options = &lane->options;
+    uint64_t in_shard = shard->row.outbox_seq - shard->acked;
+    unsigned halved = shard->is_paused ? 2 : 1;
+
+    return in_shard > options->backlog_max / halved ||
+           in_lane > options->queue_max / 2 / halved;
+}
+
+static void
+set_paused(struct lane *lane, struct lane_shard *shard, bool is_paused)
+{
+    struct odk_err err = {0};
+
+    for (int topic = 0; topic < LANE_N_PLACES; topic++) {
+        if (bus_pause(&lane->bus, (struct bus_place){topic, shard->id},
+                      is_paused, &err) != 0) {
+            lane_log(lane, ODK_LOG_WARN, "shard.pause_failed", "shard %d: %s",
+                     shard->id, err.message);
+        }
+    }
+    shard->is_paused = is_paused;
+}
+
 static void
 flow_control(struct lane *lane)
 {
+    uint64_t in_lane = 0;
+
     for (struct lane_shard *shard = lane->shards; shard; shard = shard->next) {
-        uint64_t backlog = shard->row.outbox_seq - shard->acked;
-        struct odk_err err = {0};
-        bool is_paused = shard->is_paused
-                             ? backlog > lane->options.backlog_max / 2
-                             : backlog > lane->options.backlog_max;
+        if (shard->state == LANE_SHARD_OWNED) {
+            in_lane += shard->row.outbox_seq - shard->acked;
+        }
+    }
+    for (struct lane_shard *shard = lane->shards; shard; shard = shard->next) {
+        bool is_paused = wants_pause(lane, shard, in_lane);
         if (shard->state != LANE_SHARD_OWNED || is_paused == shard->is_paused) {
             continue;
         }
-        for (int topic = 0; topic < LANE_N_PLACES; topic++) {
-            if (bus_pause(&lane->bus, (struct bus_place){topic, shard->id},
-                          is_paused, &err) != 0) {
-                lane_log(lane, ODK_LOG_WARN, "shard.pause_failed",
-                         "shard %d: %s", shard->id, err.message);
-            }
-        }
-        shard->is_paused = is_paused;
-        lane_log(lane, ODK_LOG_WARN,
-                 is_paused ? "shard.paused" : "shard.resumed",
-                 "shard %d: %llu outputs are not acknowledged", shard->id,
-                 (unsigned long long)backlog);
+        set_paused(lane, shard, is_paused);
+        lane_log(
+            lane, ODK_LOG_WARN, is_paused ? "shard.paused" : "shard.resumed",
+            "shard %d: %llu outputs are not acknowledged, %llu in the lane",
+            shard->id,
+            (unsigned long long)(shard->row.outbox_seq - shard->acked),
+            (unsigned long long)in_lane);
     }
 }
 
@@ -544,11 +576,18 @@ collect_timers(struct lane *lane, odk_dur_ms *next_at)
 
 /* The records of these inputs are gone: their shards read them again. */
 static void
-drop_inputs(struct lane *lane, const struct lane_input *inputs, size_t n)
+return_inputs(const struct lane_input *inputs, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (inputs[i].shard->state == LANE_SHARD_OWNED) {
-            lane_shard_drop(lane, inputs[i].shard, 0);
+        struct lane_shard *shard = inputs[i].shard;
+        if (shard->state != LANE_SHARD_OWNED) {
+            continue; /* the acquire does */
+        }
+        if (inputs[i].message) {
+            shard->is_rewind = true;
+        } else {
+            lane_timers_return(&shard->timers, &inputs[i].timer.run_id,
+                               inputs[i].timer.id);
         }
     }
 }
@@ -566,7 +605,7 @@ run_inputs(struct lane *lane)
         lane_run(lane, inputs + at, n);
         at += n;
     }
-    drop_inputs(lane, inputs + at, lane->inputs.n - at);
+    return_inputs(inputs + at, lane->inputs.n - at);
     lane->inputs.n = 0;
 }
 

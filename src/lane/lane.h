@@ -71,6 +71,8 @@ struct lane_options {
         record_bytes_max; /**< larger history records are split; 0 = 900,000 */
     uint64_t backlog_max; /**< unacknowledged outputs a shard, then it stops
                              reading; 0 = 100,000 */
+    uint64_t queue_max;   /**< unacknowledged outputs that the bus takes: half
+                             of them stops the reading; 0 = 100,000 */
     size_t timers_in_memory; /**< a shard; 0 = 4,096 */
     odk_dur_ms drain_ms_max; /**< wait for acks at a revoke; 0 = 5 s */
     struct engine_limits limits;

@@ -22,6 +22,8 @@
 #define REPUBLISH_BYTES (4u << 20)
 /* A producer that takes nothing for so long is replaced. */
 #define SEND_WAIT_MS 30000
+/* An output that is sent alone keeps the other shards waiting no longer. */
+#define ALONE_WAIT_MS 5000
 
 static bool
 bit_get(const struct lane_shard *shard, uint64_t seq)
@@ -452,7 +454,7 @@ send_alone(struct lane *lane, struct lane_shard *shard,
         return 0;
     }
     while (rc == 0 && shard->acked < output->seq) {
-        if (idle_ms >= SEND_WAIT_MS) {
+        if (idle_ms >= ALONE_WAIT_MS) {
             return odk_err_set(err, ODK_EAGAIN, "no answer of the broker");
         }
         rc = lane_poll_once(lane, &idle_ms, err);

@@ -138,6 +138,22 @@ timer_find(const struct lane_timers *timers, const struct odk_uuid *run_id,
 }
 
 static void
+heap_push(struct lane_timers *timers, struct lane_timer *timer)
+{
+    if (timers->n == timers->size) {
+        timers->size = timers->size ? timers->size * 2 : 64;
+        struct lane_timer **grown =
+            realloc(timers->heap, timers->size * sizeof(struct lane_timer *));
+        if (!grown) {
+            odk_out_of_memory();
+        }
+        timers->heap = grown;
+    }
+    timer->heap_index = timers->n++;
+    heap_up(timers, timer);
+}
+
+static void
 timer_insert(struct lane_timers *timers, const struct store_timer *source)
 {
     if (timer_find(timers, &source->run_id, source->id)) {
@@ -151,17 +167,7 @@ timer_insert(struct lane_timers *timers, const struct store_timer *source)
     timer_key(&source->run_id, source->id, timer->key);
     odk_map_add(&timers->by_key, &timer->node,
                 odk_str_n(timer->key, sizeof(timer->key)));
-    if (timers->n == timers->size) {
-        timers->size = timers->size ? timers->size * 2 : 64;
-        struct lane_timer **grown =
-            realloc(timers->heap, timers->size * sizeof(struct lane_timer *));
-        if (!grown) {
-            odk_out_of_memory();
-        }
-        timers->heap = grown;
-    }
-    timer->heap_index = timers->n++;
-    heap_up(timers, timer);
+    heap_push(timers, timer);
 }
 
 static int
@@ -243,6 +249,18 @@ lane_timers_fire(struct lane_timers *timers, struct lane_timer *timer)
     odk_assert(!timer->is_firing);
     heap_remove(timers, timer);
     timer->is_firing = true;
+}
+
+void
+lane_timers_return(struct lane_timers *timers, const struct odk_uuid *run_id,
+                   uint64_t id)
+{
+    struct lane_timer *timer = timer_find(timers, run_id, id);
+
+    if (timer && timer->is_firing) {
+        timer->is_firing = false;
+        heap_push(timers, timer);
+    }
 }
 
 bool

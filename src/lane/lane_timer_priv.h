@@ -48,6 +48,9 @@ struct lane_timer *lane_timers_next(struct lane_timers *timers);
 /** Takes a due timer out of the queue until it is dropped or the shard is
  * dropped. */
 void lane_timers_fire(struct lane_timers *timers, struct lane_timer *timer);
+/** Puts one that was fired back, unless it was dropped meanwhile. */
+void lane_timers_return(struct lane_timers *timers,
+                        const struct odk_uuid *run_id, uint64_t id);
 /** Whether it is there, firing or not. */
 bool lane_timers_has(const struct lane_timers *timers,
                      const struct odk_uuid *run_id, uint64_t id);

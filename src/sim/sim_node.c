@@ -199,6 +199,7 @@ options_set(struct sim_node *node, struct lane_options *options)
         .cache_bytes_max = profile->cache_bytes_max,
         .record_bytes_max = profile->record_bytes_max,
         .backlog_max = profile->backlog_max,
+        .queue_max = profile->queue_max,
         .timers_in_memory = profile->timers_in_memory,
         .task_republish_ms = TASK_REPUBLISH_MS,
     };

@@ -345,6 +345,36 @@ a_record_that_the_broker_refuses_is_named_and_ends_the_producer(void **state)
     bus_close(&bus, true);
 }
 
+/* Its records would wait for 30 s before they are refused. */
+static void
+a_new_producer_knows_when_a_topic_is_gone(void **state)
+{
+    enum {
+        ROUNDS = 50, /* until the broker has forgotten it */
+    };
+    struct fixture *f = *state;
+    struct odk_str topic = odk_str(f->name);
+    struct bus_record record = {
+        .shard = 1, .seq = 1, .topic = topic, .value = ODK_STR("x")};
+    struct bus bus;
+    int rc = 0;
+
+    topic_make(f, 1, NULL, 0);
+    assert_int_equal(bus_kafka_open(&f->options, &bus, &f->err), 0);
+    assert_int_equal(bus_send(&bus, &record, NULL), 0);
+    wait_ack(&bus, 1);
+    assert_int_equal(bus_kafka_topics_delete(&f->options, &topic, 1, NULL), 0);
+    for (int i = 0; i < ROUNDS && rc == 0; i++) {
+        struct bus_batch batch;
+
+        assert_int_equal(bus_poll(&bus, POLL_MS, &batch, NULL), 0);
+        assert_int_equal(bus_producer_reset(&bus, NULL), 0);
+        rc = bus_send(&bus, &record, NULL);
+    }
+    assert_int_equal(rc, ODK_ENOTFOUND);
+    bus_close(&bus, true);
+}
+
 static void
 the_librarys_version_is_known(void **state)
 {
@@ -366,6 +396,7 @@ main(void)
         CASE(a_wrong_protocol_is_an_error_that_names_the_setting),
         CASE(markers_and_aborted_records_are_not_seen),
         CASE(a_record_that_the_broker_refuses_is_named_and_ends_the_producer),
+        CASE(a_new_producer_knows_when_a_topic_is_gone),
         CASE(the_librarys_version_is_known),
     };
 #undef CASE

@@ -107,14 +107,17 @@ world_release(struct world *world)
 void
 world_open(struct world *world, int i)
 {
-    struct bus_mem_options bus = {
-        .group_id = "odradek", .topics = inbound, .n_topics = 2};
+    struct bus_mem_options bus = {.group_id = "odradek",
+                                  .topics = inbound,
+                                  .n_topics = 2,
+                                  .queue_max = world->queue_max};
     struct lane_options options = {
         .codec = world->codec,
         .clock = {clock_wall, clock_monotonic, clock_random, world},
         .logger = {log_emit, world},
         .owner = ODK_STR("test"),
         .partitions = WORLD_PARTITIONS,
+        .queue_max = world->queue_max,
         .drain_ms_max = 1,
         .history_events_warn = world->history_events_warn,
     };

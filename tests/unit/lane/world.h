@@ -19,6 +19,7 @@ struct world {
     struct store_mem_db *db;
     struct codec *codec;
     odk_time_ms now;
+    size_t queue_max;        /**< of the lanes' producers; 0: default */
     odk_dur_ms clock_off_ms; /**< of the lanes' wall clocks */
     uint64_t random;
     int64_t history_events_warn; /**< of lanes that are opened; 0: default */
