@@ -13,7 +13,7 @@
 
 #include "engine/engine_priv.h"
 
-const struct engine_family_events engine_families[4] = {
+const struct engine_family_events engine_families[5] = {
     [ENGINE_FAMILY_TASK] = {ENGINE_EV_TASK_SCHEDULED, ENGINE_EV_TASK_STARTED,
                             ENGINE_EV_TASK_SUCCEEDED, ENGINE_EV_TASK_FAILED,
                             ENGINE_EV_TASK_TIMED_OUT},
@@ -32,6 +32,10 @@ const struct engine_family_events engine_families[4] = {
                                     ENGINE_EV_COMPENSATION_SUCCEEDED,
                                     ENGINE_EV_COMPENSATION_FAILED,
                                     ENGINE_EV_COMPENSATION_FAILED},
+    [ENGINE_FAMILY_CHORE] = {ENGINE_EV_FACT_CHORE, ENGINE_EV_FACT_CHORE_STARTED,
+                             ENGINE_EV_FACT_CHORE_SUCCEEDED,
+                             ENGINE_EV_FACT_CHORE_FAILED,
+                             ENGINE_EV_FACT_CHORE_FAILED},
 };
 
 enum activity_change {

@@ -54,12 +54,14 @@ enum engine_family {
     ENGINE_FAMILY_LAMBDA,
     ENGINE_FAMILY_ACTIVITY,
     ENGINE_FAMILY_COMPENSATION,
+    ENGINE_FAMILY_CHORE, /**< of the decider's own: facts, no events */
 };
 
 /** One attempt to schedule. All borrowed for the call. */
 struct engine_task {
     int32_t frame;
-    int64_t activity; /**< id: of the event that entered the state */
+    int64_t activity; /**< id: of the event that entered the state; a chore's is
+                         unique in the run, and no event has it */
     int32_t attempt;  /**< from 1 */
     int64_t prev;     /**< the line's previous event */
     enum engine_family family;

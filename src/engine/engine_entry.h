@@ -199,6 +199,13 @@ enum engine_field {
       ENGINE_F(topic) | ENGINE_F(partition) | ENGINE_F(correlation_id))        \
     X(FACT_UNDO_STARTED, "compensationTaskStarted", FACT,                      \
       ENGINE_TASK_ID | ENGINE_F(worker))                                       \
+    X(FACT_CHORE, "chore", FACT, ENGINE_TASK_SPEC | ENGINE_F(input))           \
+    X(FACT_CHORE_STARTED, "choreStarted", FACT,                                \
+      ENGINE_TASK_ID | ENGINE_F(worker))                                       \
+    X(FACT_CHORE_SUCCEEDED, "choreSucceeded", FACT,                            \
+      ENGINE_TASK_ID | ENGINE_F(output))                                       \
+    X(FACT_CHORE_FAILED, "choreFailed", FACT,                                  \
+      ENGINE_TASK_ID | ENGINE_WHY | ENGINE_F(effect))                          \
     X(FACT_REARM, "rearm", FACT, ENGINE_F(activity) | ENGINE_F(timer))         \
     X(FACT_REPUBLISH, "republish", FACT,                                       \
       ENGINE_F(activity) | ENGINE_F(attempt) | ENGINE_F(seq))                  \
@@ -218,13 +225,16 @@ enum engine_field {
       ENGINE_F(frame) | ENGINE_F(index) | ENGINE_F(due))                       \
     X(FACT_READY, "ready", FACT, ENGINE_F(frame))                              \
     X(FACT_BRANCH, "branch", FACT,                                             \
-      ENGINE_F(frame) | ENGINE_F(parent) | ENGINE_F(scope) | ENGINE_F(index))  \
+      ENGINE_F(frame) | ENGINE_F(parent) | ENGINE_F(scope) | ENGINE_F(count) | \
+          ENGINE_F(index) | ENGINE_F(value) | ENGINE_WHY)                      \
     X(FACT_BRANCH_DONE, "branchDone", FACT, ENGINE_F(frame))                   \
     X(FACT_BRANCH_FAILED, "branchFailed", FACT, ENGINE_F(frame) | ENGINE_WHY)  \
     X(FACT_FRAME_END, "frameEnd", FACT, ENGINE_F(frame))                       \
     X(FACT_ITEMS, "items", FACT,                                               \
       ENGINE_F(frame) | ENGINE_F(value) | ENGINE_F(count) | ENGINE_F(number) | \
           ENGINE_F(due))                                                       \
+    X(FACT_MAP_PLAN, "mapPlan", FACT, ENGINE_F(frame) | ENGINE_F(value))       \
+    X(FACT_MAP_CLOSING, "mapClosing", FACT, ENGINE_F(frame) | ENGINE_WHY)      \
     X(FACT_FAILURE, "failure", FACT,                                           \
       ENGINE_F(frame) | ENGINE_F(mode) | ENGINE_F(index) | ENGINE_WHY)         \
     X(FACT_UNKNOWN, "unknown", FACT,                                           \

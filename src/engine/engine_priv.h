@@ -285,7 +285,7 @@ struct engine_activity *engine_activity_find(const struct engine *engine,
 void engine_activity_remove(struct engine *engine,
                             struct engine_activity *activity);
 /** The events of a family. */
-extern const struct engine_family_events engine_families[4];
+extern const struct engine_family_events engine_families[5];
 /** Whether a worker must say that it started. */
 bool engine_activity_wants_started(const struct engine_activity *activity);
 /** Deadlines; each ODK_TIME_NEVER when it does not apply now. */

@@ -287,8 +287,9 @@ take_end(struct engine *engine, const struct engine_activity *activity,
         return;
     }
     json_t *output = input->payload ? input->payload : json_null();
-    if (engine_texts_size(&engine->texts, output) >
-        (size_t)engine_limits_of(engine)->payload_bytes) {
+    if (activity->family != ENGINE_FAMILY_CHORE &&
+        engine_texts_size(&engine->texts, output) >
+            (size_t)engine_limits_of(engine)->payload_bytes) {
         refuse_result(engine, activity);
         return;
     }

@@ -7,6 +7,8 @@
 #include "asl/asl.h"
 #include "engine/engine.h"
 #include "json/json.h"
+#include "objects/objects_mem.h"
+#include "objects/objects_task.h"
 
 /* The moment at which every evaluation begins: 2026-01-01T00:00:00Z. */
 #define HARNESS_EPOCH INT64_C(1767225600000)
@@ -15,6 +17,7 @@ struct pending {
     struct engine_output task;
     json_t *input;
     uint64_t seq;
+    const char *chore; /**< its type, of the object store's; NULL: a task */
 };
 
 struct timer {
@@ -31,6 +34,9 @@ struct harness {
     json_t *done;    /**< tasks of the answer */
     json_t *history; /**< of the answer */
     json_t *names;   /**< activity id → state name */
+    json_t *files;   /**< as requested: key → text */
+    json_t *written; /**< of the answer: bucket/key → text */
+    struct objects objects;
     struct pending *queue;
     size_t n_queue;
     size_t head;
@@ -181,6 +187,17 @@ note_timers(struct harness *h, const struct engine_update *update)
     }
 }
 
+/* The step's strings do not outlive it. */
+static const char *
+chore_of(const struct engine_output *output)
+{
+    if (!odk_str_is(output->queue, OBJECTS_QUEUE)) {
+        return NULL;
+    }
+    return odk_str_is(output->type, OBJECTS_READ) ? OBJECTS_READ
+                                                  : OBJECTS_WRITE;
+}
+
 static int
 take_update(struct harness *h, const struct engine_update *update,
             struct odk_err *err)
@@ -200,7 +217,7 @@ take_update(struct harness *h, const struct engine_update *update,
             struct pending *pending = grow((void **)&h->queue, &h->n_queue,
                                            &h->queue_size, sizeof(*pending));
             *pending = (struct pending){*output, json_incref(output->input),
-                                        h->seq + i};
+                                        h->seq + i, chore_of(output)};
         }
     }
     h->seq += update->n_outputs;
@@ -319,6 +336,105 @@ fire(struct harness *h, const struct timer *timer, struct odk_err *err)
     return step(h, &input, err);
 }
 
+/* The request's files are in every bucket that is asked for. */
+static void
+fill_bucket(struct harness *h, struct odk_str bucket)
+{
+    struct json_member_iter file;
+
+    if (bucket.len == 0) {
+        return;
+    }
+    objects_mem_make_bucket(&h->objects, bucket);
+    for (json_member_first(&file, h->files); file.value;
+         json_member_next(&file)) {
+        struct objects_ref ref = {.bucket = bucket, .key = file.key};
+        struct odk_arena arena;
+        struct objects_info info;
+        odk_arena_init(&arena, 0);
+        if (objects_stat(&h->objects, &ref, &arena, &info, NULL) != 0) {
+            (void)!objects_put(&h->objects, &ref, json_str(file.value), NULL);
+        }
+        odk_arena_release(&arena);
+    }
+}
+
+/* A file that a ResultWriter has put. */
+static void
+note_file(struct harness *h, struct odk_str bucket, struct odk_str key)
+{
+    struct objects_ref ref = {.bucket = bucket, .key = key};
+    struct odk_buf name;
+    struct odk_buf text;
+
+    odk_buf_init(&name, 0);
+    odk_buf_init(&text, 0);
+    odk_buf_put_str(&name, bucket);
+    odk_buf_put_char(&name, '/');
+    odk_buf_put_str(&name, key);
+    if (objects_read(&h->objects, &ref, 0, OBJECTS_PUT_BYTES_MAX, &text,
+                     NULL) == 0) {
+        json_set(h->written, odk_buf_str(&name),
+                 json_str_new(odk_buf_str(&text)));
+    }
+    odk_buf_release(&name);
+    odk_buf_release(&text);
+}
+
+/* All files under the prefix of a write; the last write names them all. */
+static void
+note_files(struct harness *h, json_t *task)
+{
+    struct objects_query query = {
+        .bucket = json_str(json_get(task, "bucket")),
+        .prefix = json_str(json_get(task, "prefix")),
+        .max = OBJECTS_LIST_MAX,
+    };
+    struct objects_list found = {0};
+    struct odk_arena arena;
+
+    odk_arena_init(&arena, 0);
+    do {
+        if (objects_list(&h->objects, &query, &arena, &found, NULL) != 0) {
+            break;
+        }
+        for (size_t i = 0; i < found.n; i++) {
+            note_file(h, query.bucket, found.list[i].key);
+            query.after = found.list[i].key;
+        }
+    } while (found.n == OBJECTS_LIST_MAX);
+    odk_arena_release(&arena);
+}
+
+/* What the workers of the object store would do. */
+static int
+run_chore(struct harness *h, const struct pending *pending, struct odk_err *err)
+{
+    struct odk_err why = {0};
+    json_t *output = NULL;
+    struct engine_input input = {
+        .kind = ENGINE_INPUT_TASK_SUCCEEDED,
+        .activity_id = pending->task.activity_id,
+        .attempt = pending->task.attempt,
+        .token_seq = pending->seq,
+    };
+
+    fill_bucket(h, json_str(json_get(pending->input, "bucket")));
+    if (objects_task(&h->objects, odk_str(pending->chore), pending->input,
+                     &output, &why) != 0) {
+        input.kind = ENGINE_INPUT_TASK_FAILED;
+        input.error = ODK_STR(OBJECTS_ERROR);
+        input.cause = odk_str(why.message);
+    }
+    if (json_get(pending->input, "mapRunArn")) {
+        note_files(h, pending->input);
+    }
+    input.payload = output;
+    int rc = step(h, &input, err);
+    json_decref(output);
+    return rc;
+}
+
 static int
 run_task(struct harness *h, const struct pending *pending, struct odk_err *err)
 {
@@ -395,7 +511,8 @@ run_all(struct harness *h, struct odk_err *err)
          i++) {
         if (h->head < h->n_queue) {
             struct pending pending = h->queue[h->head++];
-            rc = run_task(h, &pending, err);
+            rc = pending.chore ? run_chore(h, &pending, err)
+                               : run_task(h, &pending, err);
         } else if (next_timer(h, &timer)) {
             rc = fire(h, &timer, err);
         } else {
@@ -429,6 +546,9 @@ put_outcome(const struct harness *h, json_t *answer)
     }
     json_set(answer, ODK_STR("tasks"), json_incref(h->done));
     json_set(answer, ODK_STR("history"), json_incref(h->history));
+    if (json_object_size(h->written) > 0) {
+        json_set(answer, ODK_STR("files"), json_incref(h->written));
+    }
 }
 
 static void
@@ -471,6 +591,8 @@ evaluate(const struct asl_machine *machine, json_t *request, json_t *answer,
         .done = json_array(),
         .history = json_array(),
         .names = json_object(),
+        .files = json_get(request, "files"),
+        .written = json_object(),
         .now = HARNESS_EPOCH,
         .seq = 1,
         .limits = {.payload_bytes = limit_of(request, "payloadBytes"),
@@ -495,12 +617,14 @@ evaluate(const struct asl_machine *machine, json_t *request, json_t *answer,
     if (!h.is_used) {
         odk_out_of_memory();
     }
+    objects_mem_open(HARNESS_EPOCH, &h.objects);
     int rc = engine_new(&start, &h.engine, err);
     rc = rc != 0 ? rc : run_all(&h, err);
     if (rc == 0) {
         put_outcome(&h, answer);
     }
     engine_free(h.engine);
+    objects_close(&h.objects);
     for (size_t i = 0; i < h.n_queue; i++) {
         json_decref(h.queue[i].input);
     }
@@ -510,6 +634,7 @@ evaluate(const struct asl_machine *machine, json_t *request, json_t *answer,
     json_decref(h.done);
     json_decref(h.history);
     json_decref(h.names);
+    json_decref(h.written);
     return rc;
 }
 

@@ -88,6 +88,7 @@ destroy(void *state)
     for (int32_t i = 0; i < in->n_lines; i++) {
         interpreter_line_clear(&in->lines[i]);
     }
+    json_decref(in->runs);
     free(in->lines);
     free(in);
 }
@@ -255,6 +256,17 @@ start(void *state, struct engine *engine)
     run(in, engine);
 }
 
+/* A chore of a Map that is over by now does not matter. */
+static void
+chore_done(struct interpreter *in, struct engine *engine,
+           const struct engine_result *result)
+{
+    if (result->frame < in->n_lines && in->lines[result->frame].is_used &&
+        in->lines[result->frame].phase == INTERPRETER_CHILDREN) {
+        interpreter_chore_done(in, engine, result);
+    }
+}
+
 static void
 task_done(void *state, struct engine *engine,
           const struct engine_result *result)
@@ -262,6 +274,10 @@ task_done(void *state, struct engine *engine,
     struct interpreter *in = state;
     struct interpreter_work work;
 
+    if (result->activity >= INTERPRETER_CHORE_ID) {
+        chore_done(in, engine, result);
+        return;
+    }
     odk_assert(result->frame < in->n_lines);
     if (interpreter_line(in, result->frame)->phase != INTERPRETER_TASK) {
         return; /* the scope's failure waits for it: its answer counts for the

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "interpreter/interpreter_priv.h"
+#include "objects/objects_task.h"
 
 static void
 drop_str(struct odk_str *s)
@@ -52,6 +53,11 @@ interpreter_line_clear(struct interpreter_line *line)
     set_json(&line->vars, NULL);
     set_json(&line->items, NULL);
     set_json(&line->results, NULL);
+    set_json(&line->plan, NULL);
+    set_json(&line->cursor, NULL);
+    set_json(&line->failures, NULL);
+    set_json(&line->begun, NULL);
+    drop_str(&line->map_run);
     free(line->tries);
     drop_str(&line->signal);
     drop_str(&line->mode);
@@ -80,6 +86,25 @@ interpreter_line_at(struct interpreter *in, int32_t frame)
     return &in->lines[frame];
 }
 
+/* A child of a distributed Map takes items with it. */
+static void
+begin_below(struct interpreter_line *parent, struct interpreter_line *line,
+            const struct engine_entry *entry)
+{
+    parent->n_started++;
+    if (!parent->plan) {
+        return;
+    }
+    parent->taken += entry->count;
+    parent->n_items += entry->count;
+    set_json(&line->input, entry->value);
+    if (json_get(parent->plan, "write")) {
+        set_json(&line->begun, entry->value);
+    }
+    set_str(&line->error, entry->error);
+    set_str(&line->cause, entry->cause);
+}
+
 static void
 begin_line(struct interpreter *in, const struct engine_entry *entry,
            int32_t parent, int64_t prev)
@@ -95,9 +120,10 @@ begin_line(struct interpreter *in, const struct engine_entry *entry,
     line->phase = INTERPRETER_BEGIN;
     line->prev = prev;
     line->tolerated_percent = -1;
+    line->began_at = entry->ts;
     in->n_used++;
     if (parent >= 0) {
-        interpreter_line(in, parent)->n_started++;
+        begin_below(interpreter_line(in, parent), line, entry);
     }
 }
 
@@ -109,6 +135,24 @@ end_line(struct interpreter *in, int32_t frame)
     while (in->n_lines > 0 && !in->lines[in->n_lines - 1].is_used) {
         in->n_lines--;
     }
+}
+
+/* A distributed Map begins anew, or is over. */
+static void
+clear_plan(struct interpreter_line *line)
+{
+    set_json(&line->plan, NULL);
+    set_json(&line->cursor, NULL);
+    set_json(&line->failures, NULL);
+    drop_str(&line->map_run);
+    line->taken = 0;
+    line->n_items = 0;
+    line->results_bytes = 0;
+    line->n_succeeded_files = 0;
+    line->n_failed_files = 0;
+    line->chore = 0;
+    line->chore_kind = INTERPRETER_NO_CHORE;
+    line->is_written = false;
 }
 
 static void
@@ -123,6 +167,7 @@ apply_entered(struct interpreter *in, struct interpreter_line *line,
     set_json(&line->input, entry->input);
     set_json(&line->items, NULL);
     set_json(&line->results, NULL);
+    clear_plan(line);
     free(line->tries);
     line->tries = NULL;
     line->n_tries = 0;
@@ -205,7 +250,9 @@ apply_child_end(struct interpreter *in, const struct engine_entry *entry,
     if (!is_done) {
         parent->n_failed++;
     }
-    if (parent->results && child->index >= 0) {
+    if (parent->plan) {
+        interpreter_note_result(parent, child, entry, is_done);
+    } else if (parent->results && child->index >= 0) {
         json_t *result = is_done ? json_incref(child->input) : json_null();
         if (!is_done) {
             result = json_object();
@@ -220,6 +267,178 @@ apply_child_end(struct interpreter *in, const struct engine_entry *entry,
         (void)json_array_set_new(parent->results, (size_t)child->index, result);
     }
     end_line(in, entry->frame);
+}
+
+static void
+apply_plan(struct interpreter *in, struct interpreter_line *line,
+           const struct engine_entry *entry)
+{
+    if (line->map_run.ptr) {
+        interpreter_note_run(in, entry->frame, entry); /* it is retried */
+    }
+    clear_plan(line);
+    drop_str(&line->mode);
+    set_json(&line->plan, entry->value);
+    line->failures = json_array();
+    if (json_get(entry->value, "read")) {
+        line->cursor = json_object();
+    }
+}
+
+/* Takes what a write carries away off the results. */
+static void
+drop_first(json_t **list, size_t n)
+{
+    json_t *rest = json_array();
+
+    for (size_t i = n; i < json_array_size(*list); i++) {
+        json_append(rest, json_incref(json_array_get(*list, i)));
+    }
+    json_decref(*list);
+    *list = rest;
+}
+
+static void
+apply_write(struct interpreter_line *line, const struct engine_entry *entry)
+{
+    json_t *files = json_get(entry->input, "files");
+
+    line->chore_kind = json_get(entry->input, "mapRunArn") ? INTERPRETER_FINISH
+                                                           : INTERPRETER_WRITE;
+    for (size_t i = 0; i < json_array_size(files); i++) {
+        json_t *file = json_array_get(files, i);
+        struct odk_str name = json_str(json_get(file, "name"));
+        size_t n = json_array_size(json_get(file, "records"));
+        if (odk_str_starts(name, ODK_STR("SUCCEEDED_"))) {
+            drop_first(&line->results, n);
+            line->n_succeeded_files++;
+        } else if (odk_str_starts(name, ODK_STR("FAILED_"))) {
+            drop_first(&line->failures, n);
+            line->n_failed_files++;
+        }
+    }
+    line->results_bytes = interpreter_results_bytes(line);
+}
+
+static void
+apply_chore(struct interpreter *in, struct interpreter_line *line,
+            const struct engine_entry *entry)
+{
+    in->n_chores++;
+    line->chore = entry->activity;
+    if (odk_str_is(entry->kind, OBJECTS_READ)) {
+        line->chore_kind = INTERPRETER_READ;
+        set_json(&line->cursor, NULL);
+    } else {
+        apply_write(line, entry);
+    }
+}
+
+/* Members of an object from a place on. */
+static void
+take_members(json_t *to, json_t *from, int64_t at)
+{
+    struct json_member_iter member;
+
+    for (json_member_first(&member, from); member.value;
+         json_member_next(&member)) {
+        if (at-- <= 0) {
+            json_set(to, member.key, json_incref(member.value));
+        }
+    }
+}
+
+/* What is left of the page goes before the new one. */
+static void
+apply_page(struct interpreter_line *line, json_t *page)
+{
+    int64_t n_max = json_integer_value(json_get(line->plan, "maxItems"));
+    json_t *items = json_get(page, "items");
+    int64_t n = interpreter_items_length(line->items);
+    json_t *all = json_is_object(items) ? json_object() : json_array();
+
+    for (int64_t i = line->taken; json_is_array(line->items) && i < n; i++) {
+        json_append(all, json_incref(json_array_get(line->items, (size_t)i)));
+    }
+    if (json_is_object(items)) {
+        take_members(all, line->items, line->taken);
+        (void)json_object_update(all, items);
+    } else {
+        (void)json_array_extend(all, items);
+    }
+    set_json(&line->items, all);
+    json_decref(all);
+    line->taken = 0;
+    n = interpreter_items_length(line->items);
+    if (n_max == 0 || line->n_items + n < n_max) {
+        set_json(&line->cursor, json_get(page, "cursor"));
+    }
+}
+
+static void
+apply_chore_end(struct interpreter_line *line, const struct engine_entry *entry)
+{
+    bool is_done = entry->type == ENGINE_EV_FACT_CHORE_SUCCEEDED;
+
+    if (line->chore != entry->activity) {
+        return; /* the Map has gone on without it */
+    }
+    if (is_done && line->chore_kind == INTERPRETER_READ) {
+        apply_page(line, entry->output);
+    }
+    line->is_written |= is_done && line->chore_kind == INTERPRETER_FINISH;
+    line->chore = 0;
+    if (is_done) {
+        line->chore_kind = INTERPRETER_NO_CHORE;
+    }
+}
+
+/* A Map gave up what it had asked for. */
+static void
+apply_chore_closed(struct interpreter *in, int64_t activity)
+{
+    for (int32_t i = 0; i < in->n_lines; i++) {
+        if (in->lines[i].is_used && in->lines[i].chore == activity) {
+            in->lines[i].chore = 0;
+            in->lines[i].chore_kind = INTERPRETER_NO_CHORE;
+        }
+    }
+}
+
+static void
+apply_closing(struct interpreter_line *line, const struct engine_entry *entry)
+{
+    set_str(&line->mode, ODK_STR("CLOSING"));
+    set_str(&line->error, entry->error);
+    set_str(&line->cause, entry->cause);
+    set_json(&line->cursor, NULL);
+}
+
+/* Entries of distributed Maps. */
+static bool
+apply_to_map(struct interpreter *in, struct interpreter_line *line,
+             const struct engine_entry *entry)
+{
+    if (entry->type == ENGINE_EV_FACT_MAP_PLAN) {
+        apply_plan(in, line, entry);
+    } else if (entry->type == ENGINE_EV_FACT_MAP_CLOSING) {
+        apply_closing(line, entry);
+    } else if (entry->type == ENGINE_EV_MAP_RUN_STARTED) {
+        set_str(&line->map_run, entry->map_run);
+        line->run_at = entry->ts;
+    } else if (entry->type == ENGINE_EV_FACT_CHORE) {
+        apply_chore(in, line, entry);
+    } else if (entry->type == ENGINE_EV_FACT_CHORE_SUCCEEDED ||
+               entry->type == ENGINE_EV_FACT_CHORE_FAILED) {
+        apply_chore_end(line, entry);
+    } else if (entry->type == ENGINE_EV_MAP_RUN_SUCCEEDED ||
+               entry->type == ENGINE_EV_MAP_RUN_FAILED ||
+               (entry->type == ENGINE_EV_MAP_ABORTED && line->map_run.ptr)) {
+        interpreter_note_run(in, entry->frame, entry);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static void
@@ -308,6 +527,10 @@ interpreter_apply(void *state, const struct engine_entry *entry)
 {
     struct interpreter *in = state;
 
+    if (entry->type == ENGINE_EV_FACT_ACTIVITY_CLOSED &&
+        entry->activity >= INTERPRETER_CHORE_ID) {
+        apply_chore_closed(in, entry->activity);
+    }
     if (apply_line_set(in, entry) || !is_about_line(in, entry)) {
         return;
     }
@@ -315,5 +538,7 @@ interpreter_apply(void *state, const struct engine_entry *entry)
     if (engine_entry_class(entry->type) == ENGINE_CLASS_EVENT) {
         line->prev = entry->id;
     }
-    apply_to_line(in, line, entry);
+    if (!apply_to_map(in, line, entry)) {
+        apply_to_line(in, line, entry);
+    }
 }

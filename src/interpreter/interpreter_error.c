@@ -182,7 +182,8 @@ roll_back(struct interpreter *in, struct engine *engine, int32_t frame,
 }
 
 static void
-nest_failed(struct interpreter *in, struct engine *engine, int32_t frame)
+nest_failed(struct interpreter *in, struct engine *engine, int32_t frame,
+            const struct engine_entry *failure)
 {
     const struct asl_state *state = interpreter_state(in, frame);
     enum interpreter_phase phase = interpreter_line(in, frame)->phase;
@@ -194,6 +195,8 @@ nest_failed(struct interpreter *in, struct engine *engine, int32_t frame)
     if (state->is_distributed) {
         struct engine_entry run =
             interpreter_entry(in, ENGINE_EV_MAP_RUN_FAILED, frame);
+        run.error = failure->error;
+        run.cause = failure->cause;
         engine_emit(engine, &run);
     }
     struct engine_entry failed =
@@ -247,7 +250,7 @@ interpreter_error(struct interpreter *in, struct engine *engine, int32_t frame,
             return;
         }
         give_up(in, engine, frame);
-        nest_failed(in, engine, frame);
+        nest_failed(in, engine, frame, &failure);
         const struct asl_catcher *catcher = find_catcher(state, error, &index);
         if (catcher) {
             interpreter_note_int(engine, "catchIndex", index);
@@ -261,7 +264,7 @@ interpreter_error(struct interpreter *in, struct engine *engine, int32_t frame,
         }
     } else if (is_retriable_type(state)) {
         give_up(in, engine, frame);
-        nest_failed(in, engine, frame);
+        nest_failed(in, engine, frame, &failure);
     }
     fail_line(in, engine, frame, error, cause);
 }

@@ -197,19 +197,22 @@ put_item(json_t *item, json_t *items, int64_t index)
 }
 
 json_t *
-interpreter_item(json_t *items, int64_t index)
+interpreter_item(const struct interpreter_line *line, int64_t at, int64_t index)
 {
+    json_t *source = json_get(line->plan, "source");
     json_t *map = json_object();
     json_t *item = json_object();
 
     json_set(item, ODK_STR("Index"), json_integer(index));
-    put_item(item, items, index);
-    json_set(item, ODK_STR("Source"), json_string("STATE_DATA"));
+    put_item(item, line->items, at);
+    json_set(item, ODK_STR("Source"),
+             source ? json_incref(source) : json_string("STATE_DATA"));
     json_set(map, ODK_STR("Item"), item);
     return map;
 }
 
-/* The innermost iteration that a line is part of. */
+/* The innermost iteration that a line is part of; children of a distributed
+ * Map are workflows of their own and see none. */
 static json_t *
 context_map(const struct interpreter *in, int32_t frame)
 {
@@ -220,8 +223,10 @@ context_map(const struct interpreter *in, int32_t frame)
         if (!state || state->type != ASL_MAP) {
             continue;
         }
-        return interpreter_item(interpreter_line(in, line->parent)->items,
-                                line->index);
+        return state->is_distributed
+                   ? NULL
+                   : interpreter_item(interpreter_line(in, line->parent),
+                                      line->index, line->index);
     }
     return NULL;
 }

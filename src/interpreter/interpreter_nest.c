@@ -1,7 +1,9 @@
 /*
- * Parallel and Map: child lines, their inputs, their ends.
+ * Parallel, and what Parallel and Map have in common: child lines and their
+ * ends.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "interpreter/interpreter_priv.h"
@@ -42,152 +44,14 @@ interpreter_do_parallel(struct interpreter_work *work)
     }
 }
 
-static int64_t
-items_length(const json_t *items)
-{
-    return json_is_object(items) ? (int64_t)json_object_size(items)
-                                 : (int64_t)json_array_size(items);
-}
-
-/* The items of a Map; a new reference. */
-static json_t *
-items_of(struct interpreter_work *work)
-{
-    const struct asl_state *state = work->state;
-    const struct engine_probe *probe = engine_probe_of(work->engine);
-    struct odk_buf text;
-    json_t *items =
-        state->item_reader && probe && probe->items ? json_incref(probe->items)
-        : state->items
-            ? interpreter_eval(work, state->items, work->effective,
-                               state->is_jsonata ? "Items" : "ItemsPath")
-            : json_incref(work->effective);
-
-    if (!items || json_is_array(items) || json_is_object(items)) {
-        return items;
-    }
-    odk_buf_init(&text, 0);
-    engine_texts_put(NULL, items, &text);
-    odk_buf_printf(interpreter_blame(work, state->is_jsonata
-                                               ? "States.QueryEvaluationError"
-                                               : "States.Runtime"),
-                   "Map state input must be an array but was: %.*s",
-                   ODK_STR_ARG(odk_buf_str(&text)));
-    odk_buf_release(&text);
-    json_decref(items);
-    return NULL;
-}
-
-static double
-percent_of(struct interpreter_work *work)
-{
-    double percent = -1;
-
-    if (!work->state->tolerated_percentage || work->is_failed) {
-        return percent;
-    }
-    json_t *value =
-        interpreter_eval(work, work->state->tolerated_percentage,
-                         work->effective, "ToleratedFailurePercentage");
-    if (json_is_number(value)) {
-        percent = json_number_value(value);
-    } else if (value) {
-        int64_t whole = 0;
-        (void)odk_str_to_i64(json_str(value), &whole);
-        percent = (double)whole;
-    }
-    json_decref(value);
-    return percent;
-}
-
-static void
-note_limits(struct interpreter_work *work, int64_t limit, int64_t tolerated,
-            double percent)
-{
-    if (work->is_failed || !engine_probe_of(work->engine)) {
-        return;
-    }
-    interpreter_note_int(work->engine, "maxConcurrency", limit);
-    if (work->state->tolerated_count) {
-        interpreter_note_int(work->engine, "toleratedFailureCount", tolerated);
-    }
-    if (work->state->tolerated_percentage) {
-        json_t *value = json_real(percent);
-        interpreter_note(work->engine, "toleratedFailurePercentage", value);
-        json_decref(value);
-    }
-}
-
-/* Limits of a Map into its items fact. */
-static void
-map_limits(struct interpreter_work *work, struct engine_entry *items)
-{
-    const struct asl_state *state = work->state;
-    int64_t limit =
-        interpreter_eval_int(work, state->max_concurrency, 0, "MaxConcurrency");
-
-    items->number = interpreter_eval_int(work, state->tolerated_count, 0,
-                                         "ToleratedFailureCount");
-    double percent = percent_of(work);
-    note_limits(work, limit, items->number, percent);
-    items->due = percent < 0 ? 0 : (int64_t)(percent * 1e6);
-    if (!work->is_failed && limit < 0) {
-        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
-                       "The MaxConcurrency field must not be negative: %lld",
-                       (long long)limit);
-    }
-    items->count = limit == 0 ? INTERPRETER_INLINE_MAX
-                   : limit > INTERPRETER_CONCURRENCY_MAX
-                       ? INTERPRETER_CONCURRENCY_MAX
-                       : limit;
-}
-
-/* An iteration that another one made room for follows that one's last event. */
-static void
-start_iteration(struct interpreter *in, struct engine *engine, int32_t frame,
-                int64_t prev)
-{
-    const struct interpreter_line *line = interpreter_line(in, frame);
-    const struct asl_state *state = interpreter_state(in, frame);
-    struct engine_entry entry =
-        interpreter_entry(in,
-                          state->is_distributed ? ENGINE_EV_FACT_BRANCH
-                                                : ENGINE_EV_ITERATION_STARTED,
-                          frame);
-
-    entry.prev = prev;
-    entry.frame = interpreter_slot(in);
-    entry.parent = frame;
-    entry.scope = state->first_scope;
-    entry.index = line->n_started;
-    entry.name = state->name;
-    engine_emit(engine, &entry);
-}
-
-static void
-start_iterations(struct interpreter *in, struct engine *engine, int32_t frame,
-                 int64_t prev)
-{
-    for (;;) {
-        const struct interpreter_line *line = interpreter_line(in, frame);
-        int64_t running = line->n_started - line->n_done;
-        if (line->n_started >= line->length || running >= line->limit ||
-            (running > 0 && in->n_used >= INTERPRETER_LINES_MAX)) {
-            return;
-        }
-        start_iteration(in, engine, frame, prev);
-    }
-}
-
-/* All children are done: the state's result. */
-static void
-nest_done(struct interpreter *in, struct engine *engine, int32_t frame)
+void
+interpreter_nest_done(struct interpreter *in, struct engine *engine,
+                      int32_t frame, json_t *result)
 {
     const struct asl_state *state = interpreter_state(in, frame);
     enum engine_entry_type type = state->type == ASL_MAP
                                       ? ENGINE_EV_MAP_SUCCEEDED
                                       : ENGINE_EV_PARALLEL_SUCCEEDED;
-    json_t *results = json_incref(interpreter_line(in, frame)->results);
     struct interpreter_work work;
 
     if (state->is_distributed) {
@@ -200,184 +64,41 @@ nest_done(struct interpreter *in, struct engine *engine, int32_t frame)
     interpreter_work_init(&work, in, engine, frame);
     interpreter_take_input(&work);
     if (!work.is_failed) {
-        interpreter_finish(&work, results);
+        interpreter_finish(&work, result);
     }
     if (work.is_failed) {
         interpreter_work_error(&work);
     }
     interpreter_work_release(&work);
-    json_decref(results);
 }
 
-static void
-start_run(struct interpreter_work *work)
+/* A child of a distributed Map was given its input as it was started, for the
+ * page of its item may be gone when it begins. */
+static json_t *
+begun_input(const struct interpreter_line *line, struct asl_error *error)
 {
-    struct engine_entry run =
-        interpreter_entry(work->in, ENGINE_EV_MAP_RUN_STARTED, work->frame);
-    char run_id[ODK_UUID_TEXT_LEN + 1];
-    struct odk_buf arn;
-
-    odk_uuid_format(&engine_identity(work->engine)->run_id, run_id);
-    odk_buf_init(&arn, 0);
-    odk_buf_printf(
-        &arn, "%s/%.*s:%lld", run_id,
-        ODK_STR_ARG(work->state->label.len > 0 ? work->state->label
-                                               : work->state->name),
-        (long long)interpreter_line(work->in, work->frame)->entered_id);
-    run.map_run = odk_buf_str(&arn);
-    engine_emit(work->engine, &run);
-    odk_buf_release(&arn);
+    if (line->input) {
+        return json_incref(line->input);
+    }
+    (void)snprintf(error->name, sizeof(error->name), "%.*s",
+                   ODK_STR_ARG(line->error));
+    odk_buf_put_str(&error->cause, line->cause);
+    return NULL;
 }
 
-static bool
-is_tolerated(const struct interpreter_line *line, int64_t failed)
-{
-    if (line->tolerated_percent < 0 && line->tolerated_count == 0) {
-        return false;
-    }
-    if (line->tolerated_count > 0 && failed > line->tolerated_count) {
-        return false;
-    }
-    return line->tolerated_percent < 0 || line->length == 0 ||
-           (double)failed * 100e6 <=
-               (double)line->tolerated_percent * (double)line->length;
-}
-
-/* What ItemSelector makes of every item, for the probe. */
-static void
-note_selected(struct interpreter_work *work, json_t *items)
-{
-    const struct asl_state *state = work->state;
-    const struct asl_value *selector =
-        state->item_selector ? state->item_selector : state->arguments;
-
-    if (!selector || !engine_probe_of(work->engine)) {
-        return;
-    }
-    json_t *selected = json_array();
-    json_t *context =
-        work->context
-            ? work->context
-            : interpreter_context(work->in, work->engine, work->frame);
-    for (int64_t i = 0; i < items_length(items) && !work->is_failed; i++) {
-        work->context = json_share_members(context);
-        json_set(work->context, ODK_STR("Map"), interpreter_item(items, i));
-        json_t *input =
-            interpreter_eval(work, selector, work->effective, "ItemSelector");
-        if (input) {
-            json_append(selected, input);
-        }
-        json_decref(work->context);
-    }
-    work->context = context;
-    interpreter_note(work->engine, "afterItemSelector", selected);
-    json_decref(selected);
-}
-
-/* The probe may say that iterations have failed, and the rest has a result. */
-static bool
-stand_in(struct interpreter_work *work)
-{
-    const struct engine_probe *probe = engine_probe_of(work->engine);
-    const struct interpreter_line *line =
-        interpreter_line(work->in, work->frame);
-
-    if (!probe || probe->error.ptr || probe->n_failed == 0 ||
-        is_tolerated(line, probe->n_failed)) {
-        return interpreter_stand_in(work);
-    }
-    interpreter_error(
-        work->in, work->engine, work->frame,
-        ODK_STR("States.ExceedToleratedFailureThreshold"),
-        ODK_STR("The specified tolerated failure threshold was exceeded"));
-    return true;
-}
-
-void
-interpreter_do_map(struct interpreter_work *work)
-{
-    struct interpreter *in = work->in;
-    const struct asl_state *state = work->state;
-    struct engine_entry started =
-        interpreter_entry(in, ENGINE_EV_MAP_STARTED, work->frame);
-    struct engine_entry items =
-        interpreter_entry(in, ENGINE_EV_FACT_ITEMS, work->frame);
-
-    if ((state->item_reader || state->item_batcher || state->result_writer) &&
-        !engine_probe_of(work->engine)) {
-        odk_buf_printf(interpreter_blame(work, "States.Runtime"),
-                       "ItemReader, ItemBatcher and ResultWriter are "
-                       "not supported yet.");
-        return;
-    }
-    items.value = items_of(work);
-    interpreter_note(work->engine, "afterItemsPath", items.value);
-    if (!work->is_failed) {
-        map_limits(work, &items);
-    }
-    if (!work->is_failed) {
-        note_selected(work, items.value);
-    }
-    if (work->is_failed) {
-        json_decref(items.value);
-        return;
-    }
-    started.length = items_length(items.value);
-    engine_emit(work->engine, &items);
-    json_decref(items.value);
-    engine_emit(work->engine, &started);
-    if (state->is_distributed) {
-        start_run(work);
-    }
-    if (stand_in(work)) {
-        return;
-    }
-    if (started.length == 0) {
-        nest_done(in, work->engine, work->frame);
-        return;
-    }
-    start_iterations(in, work->engine, work->frame,
-                     interpreter_line(in, work->frame)->prev);
-}
-
-/* The input of an iteration: the item, or what ItemSelector makes of it. The
- * selector reads the Map state's input, and the item in the context. */
 static json_t *
 iteration_input(struct interpreter *in, struct engine *engine, int32_t frame,
                 struct asl_error *error)
 {
     const struct interpreter_line *line = interpreter_line(in, frame);
-    const struct asl_state *map = interpreter_state(in, line->parent);
-    const struct asl_value *selector =
-        map->item_selector ? map->item_selector : map->arguments;
     struct interpreter_work work;
-    json_t *input = NULL;
 
     interpreter_work_init(&work, in, engine, line->parent);
-    work.context = interpreter_context(in, engine, line->parent);
-    json_t *item_context = interpreter_context(in, engine, frame);
-    json_t *item = json_get(item_context, "Map");
-    if (item) {
-        json_set(work.context, ODK_STR("Map"), json_incref(item));
-    }
-    json_decref(item_context);
-    if (selector) {
-        interpreter_take_input(&work);
-        if (!work.is_failed) {
-            input = interpreter_eval(&work, selector, work.effective,
-                                     "ItemSelector");
-        }
-    } else {
-        json_t *of = json_get(json_get(work.context, "Map"), "Item");
-        input = json_incref(json_get(of, "Value"));
-        if (json_get(of, "Key")) {
-            json_decref(input);
-            input = json_object();
-            json_set(input, ODK_STR("Key"), json_incref(json_get(of, "Key")));
-            json_set(input, ODK_STR("Value"),
-                     json_incref(json_get(of, "Value")));
-        }
-    }
+    interpreter_take_input(&work);
+    json_t *item = interpreter_item(interpreter_line(in, line->parent),
+                                    line->index, line->index);
+    json_t *input = work.is_failed ? NULL : interpreter_selected(&work, item);
+    json_decref(item);
     if (work.is_failed) {
         odk_buf_release(&error->cause);
         *error = work.error;
@@ -399,7 +120,29 @@ interpreter_branch_input(struct interpreter *in, struct engine *engine,
     if (interpreter_state(in, line->parent)->type == ASL_PARALLEL) {
         return json_incref(interpreter_line(in, line->parent)->items);
     }
+    if (interpreter_state(in, line->parent)->is_distributed) {
+        return begun_input(line, error);
+    }
     return iteration_input(in, engine, frame, error);
+}
+
+/* The parent goes on, or is done. */
+static void
+child_ended(struct interpreter *in, struct engine *engine, int32_t parent,
+            int64_t prev)
+{
+    const struct interpreter_line *line = interpreter_line(in, parent);
+    const struct asl_state *state = interpreter_state(in, parent);
+
+    if (state->is_distributed) {
+        interpreter_distribute(in, engine, parent);
+    } else if (line->n_done == line->length) {
+        json_t *results = json_incref(line->results);
+        interpreter_nest_done(in, engine, parent, results);
+        json_decref(results);
+    } else if (state->type == ASL_MAP) {
+        interpreter_map_go_on(in, engine, parent, prev);
+    }
 }
 
 void
@@ -427,11 +170,7 @@ interpreter_branch_done(struct interpreter *in, struct engine *engine,
     if (line->phase != INTERPRETER_CHILDREN) {
         return;
     }
-    if (line->n_done == line->length) {
-        nest_done(in, engine, parent);
-    } else if (state->type == ASL_MAP) {
-        start_iterations(in, engine, parent, prev);
-    }
+    child_ended(in, engine, parent, prev);
 }
 
 /* Ends the lines below a failed Parallel or Map, the deepest first. Their
@@ -446,6 +185,7 @@ abort_line(struct interpreter *in, struct engine *engine, int32_t frame)
     struct engine_entry end =
         interpreter_entry(in, ENGINE_EV_FACT_FRAME_END, frame);
 
+    interpreter_drop_chore(in, engine, frame);
     if (state && interpreter_events[state->type].aborted != ENGINE_EV_NONE) {
         struct engine_entry aborted = interpreter_entry(
             in, interpreter_events[state->type].aborted, frame);
@@ -504,8 +244,9 @@ lines_below(const struct interpreter *in, int32_t frame, size_t *n)
     return list;
 }
 
-static void
-abort_children(struct interpreter *in, struct engine *engine, int32_t frame)
+void
+interpreter_abort_children(struct interpreter *in, struct engine *engine,
+                           int32_t frame)
 {
     size_t n = 0;
     int32_t *lines = lines_below(in, frame, &n);
@@ -543,7 +284,7 @@ roll_back_branch(struct interpreter *in, struct engine *engine, int32_t frame,
 
     if (line->phase == INTERPRETER_ROLLBACK || state->type != ASL_MAP ||
         (!state->is_distributed &&
-         !is_tolerated(parent, parent->n_failed + 1)) ||
+         !interpreter_is_tolerated(parent, parent->n_failed + 1)) ||
         !engine_rollback(engine, frame, 0)) {
         return false;
     }
@@ -552,6 +293,26 @@ roll_back_branch(struct interpreter *in, struct engine *engine, int32_t frame,
     failure.cause = cause;
     engine_emit(engine, &failure);
     return true;
+}
+
+/* More than the Parallel or Map tolerates. */
+static void
+children_failed(struct interpreter *in, struct engine *engine, int32_t frame,
+                struct odk_str error, struct odk_str cause)
+{
+    const struct asl_state *state = interpreter_state(in, frame);
+
+    if (state->type == ASL_MAP &&
+        interpreter_line(in, frame)->tolerated_count > 0) {
+        error = ODK_STR("States.ExceedToleratedFailureThreshold");
+        cause = ODK_STR(INTERPRETER_THRESHOLD_CAUSE);
+    }
+    if (state->is_distributed) {
+        interpreter_map_fail(in, engine, frame, error, cause);
+    } else {
+        interpreter_abort_children(in, engine, frame);
+        interpreter_error(in, engine, frame, error, cause);
+    }
 }
 
 void
@@ -585,21 +346,10 @@ interpreter_branch_failed(struct interpreter *in, struct engine *engine,
     if (line->phase != INTERPRETER_CHILDREN) {
         return;
     }
-    if (state->type == ASL_MAP && is_tolerated(line, line->n_failed)) {
-        if (line->n_done == line->length) {
-            nest_done(in, engine, parent);
-        } else {
-            start_iterations(in, engine, parent, prev);
-        }
+    if (state->type == ASL_MAP &&
+        interpreter_is_tolerated(line, line->n_failed)) {
+        child_ended(in, engine, parent, prev);
         return;
     }
-    abort_children(in, engine, parent);
-    bool is_threshold = state->type == ASL_MAP && line->tolerated_count > 0;
-    interpreter_error(
-        in, engine, parent,
-        is_threshold ? ODK_STR("States.ExceedToleratedFailureThreshold")
-                     : error,
-        is_threshold
-            ? ODK_STR("The specified tolerated failure threshold was exceeded")
-            : cause);
+    children_failed(in, engine, parent, error, cause);
 }

@@ -20,6 +20,23 @@
 #define INTERPRETER_LINES_MAX 100000
 /** The longest Wait: the service counts seconds in 31 bits. */
 #define INTERPRETER_WAIT_SECONDS_MAX INT64_C(2147483647)
+/** Children of a distributed Map at once, without MaxConcurrency. */
+#define INTERPRETER_CHILDREN_MAX 1000
+/** A page of items as an ItemReader gives it: small, for it is saved with each
+ * transition until its items have begun. */
+#define INTERPRETER_PAGE_ITEMS 1000
+#define INTERPRETER_PAGE_BYTES (INT64_C(64) * 1024)
+/** Results that wait before a ResultWriter writes them, and in one task. */
+#define INTERPRETER_RESULTS_BYTES (INT64_C(64) * 1024)
+#define INTERPRETER_WRITE_BYTES   (INT64_C(128) * 1024)
+/** The input of a child is left out of its record beyond this, as AWS does. */
+#define INTERPRETER_RECORD_INPUT_BYTES ((size_t)128 * 1024)
+#define INTERPRETER_THRESHOLD_CAUSE                                            \
+    "The specified tolerated failure threshold was exceeded"
+/** Ended Map Runs that an execution remembers. */
+#define INTERPRETER_RUNS_MAX 100
+/** Numbers of chores count from here: no event has them. */
+#define INTERPRETER_CHORE_ID (INT64_C(1) << 48)
 
 /*
  *  BEGIN ─▶ READY ─▶ TASK, WAIT, SIGNAL, CHILDREN ─▶ READY (next state)
@@ -35,6 +52,14 @@ enum interpreter_phase {
     INTERPRETER_CHILDREN,
     INTERPRETER_BACKOFF,
     INTERPRETER_ROLLBACK,
+};
+
+/** What a distributed Map has asked of the object store. */
+enum interpreter_chore {
+    INTERPRETER_NO_CHORE,
+    INTERPRETER_READ,
+    INTERPRETER_WRITE,
+    INTERPRETER_FINISH, /**< the last results, and the manifest */
 };
 
 struct interpreter_line {
@@ -66,7 +91,28 @@ struct interpreter_line {
     int64_t tolerated_count;
     int64_t tolerated_percent; /**< in millionths of a percent, -1: none */
 
-    /* A failure that waits for a rollback. */
+    /* Distributed Map: `items` is the current page, `results` what is not
+     * written yet. */
+    json_t *plan;          /**< interpreter_plan; NULL: not distributed */
+    json_t *cursor;        /**< of the next page, {}: the first; NULL: none */
+    json_t *failures;      /**< records of failed children, not written yet */
+    int64_t taken;         /**< items of the page that were given out */
+    int64_t n_items;       /**< items given out altogether */
+    int64_t results_bytes; /**< of results and failures */
+    int64_t n_succeeded_files;
+    int64_t n_failed_files;
+    int64_t chore; /**< its activity; 0: none */
+    enum interpreter_chore chore_kind;
+    bool is_written;        /**< the manifest, too */
+    struct odk_str map_run; /**< owned */
+    odk_time_ms run_at;     /**< when the Map Run began */
+
+    /* A child of a distributed Map. */
+    json_t *begun; /**< its input, where its record needs it */
+    odk_time_ms began_at;
+
+    /* A failure that waits for a rollback (mode), for the results of a Map to
+     * be written (plan), or for its line to begin. */
     struct odk_str mode;
     int64_t rule;
     struct odk_str error;
@@ -79,6 +125,8 @@ struct interpreter {
     int32_t n_lines; /**< slots */
     int32_t lines_size;
     int32_t n_used;
+    int64_t n_chores;       /**< that were scheduled */
+    json_t *runs;           /**< Map Runs that have ended, the oldest first */
     size_t variables_bytes; /**< no less than the variables have; not stored */
     bool are_variables_measured;
 };
@@ -172,8 +220,10 @@ json_t *interpreter_arguments(struct interpreter_work *work);
 /** The context object of a line; a new reference. */
 json_t *interpreter_context(const struct interpreter *in, struct engine *engine,
                             int32_t frame);
-/** The context object's member Map for an iteration; a new reference. */
-json_t *interpreter_item(json_t *items, int64_t index);
+/** The context object's member Map for an item of a line's items: the one at
+ * `at`, which is number `index` of all; a new reference. */
+json_t *interpreter_item(const struct interpreter_line *line, int64_t at,
+                         int64_t index);
 /** A variable as a line sees it, borrowed. */
 json_t *interpreter_variable(const struct interpreter *in, int32_t frame,
                              struct odk_str name);
@@ -219,11 +269,67 @@ void interpreter_branch_done(struct interpreter *in, struct engine *engine,
 void interpreter_branch_failed(struct interpreter *in, struct engine *engine,
                                int32_t frame, struct odk_str error,
                                struct odk_str cause);
+/** All children are done: the state's result, borrowed. */
+void interpreter_nest_done(struct interpreter *in, struct engine *engine,
+                           int32_t frame, json_t *result);
+/** Ends the lines below a line. */
+void interpreter_abort_children(struct interpreter *in, struct engine *engine,
+                                int32_t frame);
 /** The input with which a child line begins; a new reference or NULL. */
 json_t *interpreter_branch_input(struct interpreter *in, struct engine *engine,
                                  int32_t frame, struct asl_error *error);
 /** Whether a line runs inside a distributed Map: its events are hidden. */
 bool interpreter_is_hidden(const struct interpreter *in, int32_t frame);
+
+/* Maps: interpreter_map.c, and what is distributed: interpreter_distributed.c,
+ * interpreter_plan.c, interpreter_results.c. */
+
+int64_t interpreter_items_length(const json_t *items);
+/** Whether a Map goes on although so many of its children failed. */
+bool interpreter_is_tolerated(const struct interpreter_line *line,
+                              int64_t failed);
+/** Starts iterations as far as the Map's limits allow; those that another one
+ * made room for follow that one's last event. */
+void interpreter_map_go_on(struct interpreter *in, struct engine *engine,
+                           int32_t frame, int64_t prev);
+/** What a child begins with: the item, or what ItemSelector makes of it. `item`
+ * is the context's member Map, borrowed. */
+json_t *interpreter_selected(struct interpreter_work *work, json_t *item);
+/** ItemReader, ItemBatcher and ResultWriter of a state, evaluated; a new value,
+ * NULL: the work failed. */
+json_t *interpreter_plan(struct interpreter_work *work);
+/** Starts children, reads and writes, and ends the Map when all is done. */
+void interpreter_distribute(struct interpreter *in, struct engine *engine,
+                            int32_t frame);
+/** A chore of a distributed Map has ended. */
+void interpreter_chore_done(struct interpreter *in, struct engine *engine,
+                            const struct engine_result *result);
+/** Fails a distributed Map, after what a ResultWriter must write. */
+void interpreter_map_fail(struct interpreter *in, struct engine *engine,
+                          int32_t frame, struct odk_str error,
+                          struct odk_str cause);
+/** Gives up what was asked of the object store. */
+void interpreter_drop_chore(struct interpreter *in, struct engine *engine,
+                            int32_t frame);
+/** Whether results go to an object store. */
+bool interpreter_is_exporting(const struct interpreter_line *line);
+/** Notes how a child ended among its Map's results; apply only. */
+void interpreter_note_result(struct interpreter_line *map,
+                             const struct interpreter_line *child,
+                             const struct engine_entry *entry, bool is_done);
+/** What write-results gets: the oldest results, and with is_final the items
+ * that never began and the manifest; a new value. */
+json_t *interpreter_results_task(const struct interpreter_line *map,
+                                 bool is_final);
+/** Bytes of the results and failures that are not written yet. */
+int64_t interpreter_results_bytes(const struct interpreter_line *map);
+/** Whether one task can write all results that are left. */
+bool interpreter_results_fit(const struct interpreter_line *map);
+/** The result of the state, once all is done; a new value. */
+json_t *interpreter_map_result(const struct interpreter_line *map);
+/** Notes a Map Run that has ended; apply only. */
+void interpreter_note_run(struct interpreter *in, int32_t frame,
+                          const struct engine_entry *entry);
 
 /** The event types of a state's type. */
 struct interpreter_events {

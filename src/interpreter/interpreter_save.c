@@ -72,6 +72,29 @@ put_nest(struct odk_buf *out, const struct interpreter_line *line,
     put_i64(out, "toleratedPercent", line->tolerated_percent + 1);
 }
 
+/* What a distributed Map, and a child of one, have beside. */
+static void
+put_distributed(struct odk_buf *out, const struct interpreter_line *line,
+                struct engine_texts *texts)
+{
+    put_json(out, "plan", line->plan, texts);
+    put_json(out, "cursor", line->cursor, texts);
+    put_json(out, "failures",
+             json_array_size(line->failures) > 0 ? line->failures : NULL, NULL);
+    put_i64(out, "taken", line->taken);
+    put_i64(out, "given", line->n_items);
+    put_i64(out, "resultsBytes", line->results_bytes);
+    put_i64(out, "succeededFiles", line->n_succeeded_files);
+    put_i64(out, "failedFiles", line->n_failed_files);
+    put_i64(out, "chore", line->chore);
+    put_i64(out, "choreKind", (int64_t)line->chore_kind);
+    put_i64(out, "isWritten", line->is_written);
+    put_str(out, "mapRun", line->map_run);
+    put_i64(out, "runAt", line->run_at);
+    put_json(out, "begun", line->begun, texts);
+    put_i64(out, "beganAt", line->begun ? line->began_at : 0);
+}
+
 static void
 put_line(struct odk_buf *out, const struct interpreter *in, int32_t frame,
          struct engine_texts *texts)
@@ -97,6 +120,7 @@ put_line(struct odk_buf *out, const struct interpreter *in, int32_t frame,
     put_i64(out, "triesTotal", line->tries_total);
     put_str(out, "signal", line->signal);
     put_nest(out, line, texts);
+    put_distributed(out, line, texts);
     put_str(out, "mode", line->mode);
     put_i64(out, "rule", line->rule);
     put_str(out, "error", line->error);
@@ -121,6 +145,13 @@ interpreter_save(const void *state, struct engine_texts *texts,
         }
         put_line(out, in, i, texts);
         is_first = false;
+    }
+    if (in->n_chores > 0 || in->runs) {
+        odk_buf_put_cstr(out, is_first ? "{" : ",{");
+        odk_buf_put_cstr(out, "\"chores\":");
+        odk_buf_put_i64(out, in->n_chores);
+        put_json(out, "runs", in->runs, texts);
+        odk_buf_put_char(out, '}');
     }
     odk_buf_put_char(out, ']');
 }
@@ -183,6 +214,38 @@ load_nest(struct interpreter_line *line, json_t *saved)
     line->tolerated_percent = get_i64(saved, "toleratedPercent") - 1;
 }
 
+static void
+load_distributed(struct interpreter_line *line, json_t *saved)
+{
+    json_t *failures = json_get(saved, "failures");
+
+    line->plan = json_incref(json_get(saved, "plan"));
+    line->cursor = json_incref(json_get(saved, "cursor"));
+    line->failures = failures     ? json_share_members(failures)
+                     : line->plan ? json_array()
+                                  : NULL;
+    line->taken = get_i64(saved, "taken");
+    line->n_items = get_i64(saved, "given");
+    line->results_bytes = get_i64(saved, "resultsBytes");
+    line->n_succeeded_files = get_i64(saved, "succeededFiles");
+    line->n_failed_files = get_i64(saved, "failedFiles");
+    line->chore = get_i64(saved, "chore");
+    line->chore_kind = (enum interpreter_chore)get_i64(saved, "choreKind");
+    line->is_written = get_i64(saved, "isWritten") != 0;
+    line->map_run = get_str(saved, "mapRun");
+    line->run_at = get_i64(saved, "runAt");
+    line->begun = json_incref(json_get(saved, "begun"));
+    line->began_at = get_i64(saved, "beganAt");
+}
+
+/* What the lines have in common, behind them. */
+static void
+load_common(struct interpreter *in, json_t *saved)
+{
+    in->n_chores = get_i64(saved, "chores");
+    in->runs = json_incref(json_get(saved, "runs"));
+}
+
 static int
 load_line(struct interpreter *in, json_t *saved, struct odk_err *err)
 {
@@ -210,6 +273,7 @@ load_line(struct interpreter *in, json_t *saved, struct odk_err *err)
     line->tries_total = (int32_t)get_i64(saved, "triesTotal");
     line->signal = get_str(saved, "signal");
     load_nest(line, saved);
+    load_distributed(line, saved);
     line->mode = get_str(saved, "mode");
     line->rule = get_i64(saved, "rule");
     line->error = get_str(saved, "error");
@@ -229,9 +293,81 @@ interpreter_load(void *state, json_t *saved, struct odk_err *err)
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && i < json_array_size(saved); i++) {
-        rc = load_line(in, json_array_get(saved, i), err);
+        json_t *element = json_array_get(saved, i);
+        if (json_get(element, "chores")) {
+            load_common(in, element);
+        } else {
+            rc = load_line(in, element, err);
+        }
     }
     return rc;
+}
+
+/* A Map Run as it is shown: counts of children by how they are. */
+static json_t *
+run_shown(json_t *run, const char *status, int64_t n_pending)
+{
+    json_t *shown = json_object();
+    json_t *counts = json_object();
+    int64_t started = get_i64(run, "started");
+    int64_t done = get_i64(run, "done");
+    int64_t failed = get_i64(run, "failed");
+    bool is_running = odk_str_is(odk_str(status), "RUNNING");
+
+    json_set(shown, ODK_STR("status"), json_string(status));
+    json_set(shown, ODK_STR("items"), json_integer(get_i64(run, "items")));
+    json_set(counts, ODK_STR("pending"), json_integer(n_pending));
+    json_set(counts, ODK_STR("running"),
+             json_integer(is_running ? started - done : 0));
+    json_set(counts, ODK_STR("succeeded"), json_integer(done - failed));
+    json_set(counts, ODK_STR("failed"), json_integer(failed));
+    json_set(counts, ODK_STR("aborted"),
+             json_integer(is_running ? 0 : started - done));
+    json_set(counts, ODK_STR("total"), json_integer(started + n_pending));
+    json_set(shown, ODK_STR("counts"), counts);
+    return shown;
+}
+
+static json_t *
+open_run(json_t *line)
+{
+    json_t *run = json_share_members(line);
+    int64_t left = interpreter_items_length(json_get(line, "items")) -
+                   get_i64(line, "taken");
+
+    json_set(run, ODK_STR("items"), json_integer(get_i64(line, "given")));
+    json_t *shown = run_shown(run, "RUNNING", left);
+    json_decref(run);
+    json_set(shown, ODK_STR("mapRunArn"),
+             json_incref(json_get(line, "mapRun")));
+    json_set(shown, ODK_STR("startDate"), json_integer(get_i64(line, "runAt")));
+    return shown;
+}
+
+/* Adds the Map Runs of an element of the saved lines; false: it is a line,
+ * which may have one, too. */
+static bool
+describe_runs(json_t *element, json_t *out)
+{
+    json_t *runs = json_get(element, "runs");
+
+    if (json_get(element, "mapRun") && json_get(element, "plan")) {
+        json_append(out, open_run(element));
+    }
+    for (size_t i = 0; i < json_array_size(runs); i++) {
+        json_t *run = json_array_get(runs, i);
+        struct odk_str status = json_str(json_get(run, "status"));
+        json_t *shown = run_shown(run, status.ptr ? status.ptr : "",
+                                  get_i64(run, "pending"));
+        json_set(shown, ODK_STR("mapRunArn"),
+                 json_incref(json_get(run, "mapRunArn")));
+        json_set(shown, ODK_STR("startDate"),
+                 json_incref(json_get(run, "startDate")));
+        json_set(shown, ODK_STR("stopDate"),
+                 json_incref(json_get(run, "stopDate")));
+        json_append(out, shown);
+    }
+    return json_get(element, "chores") != NULL;
 }
 
 void
@@ -251,8 +387,13 @@ interpreter_describe(json_t *saved, json_t *out)
     json_t *states = json_array();
     json_t *variables = json_object();
 
+    json_t *runs = json_array();
+
     for (size_t i = 0; i < json_array_size(saved); i++) {
         json_t *line = json_array_get(saved, i);
+        if (describe_runs(line, runs)) {
+            continue;
+        }
         json_t *state = json_object();
         size_t phase = (size_t)get_i64(line, "phase");
         json_t *vars = json_get(line, "vars");
@@ -279,4 +420,5 @@ interpreter_describe(json_t *saved, json_t *out)
     }
     json_set(out, ODK_STR("states"), states);
     json_set(out, ODK_STR("variables"), variables);
+    json_set(out, ODK_STR("mapRuns"), runs);
 }

@@ -24,6 +24,7 @@ def story(answer):
     end = {key: answer[key] for key in ("output", "error", "cause") if key in answer}
     lines.append("%s %s" % (answer["status"], compact(end)))
     lines += ["task %s %s" % (task["state"], compact(task["parameters"])) for task in answer["tasks"]]
+    lines += ["file %s %s" % (name, compact(text)) for name, text in answer.get("files", {}).items()]
     return "\n".join(lines) + "\n"
 
 
