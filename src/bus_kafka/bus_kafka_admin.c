@@ -709,3 +709,104 @@ bus_kafka_topic_ranges(const struct bus_kafka_options *options,
     admin_close(&admin);
     return rc;
 }
+
+/* Offsets of groups. */
+
+static int
+committed_copy(const rd_kafka_topic_partition_list_t *list, int32_t n,
+               struct odk_arena *arena, struct bus_kafka_committed *out,
+               struct odk_err *err)
+{
+    for (int32_t p = 0; p < n; p++) {
+        out[p] = (struct bus_kafka_committed){.offset = -1};
+    }
+    for (int i = 0; i < list->cnt; i++) {
+        const rd_kafka_topic_partition_t *from = &list->elems[i];
+
+        if (from->err || from->partition < 0 || from->partition >= n) {
+            continue;
+        }
+        struct bus_kafka_committed *to = &out[from->partition];
+
+        to->offset = from->offset < 0 ? -1 : from->offset;
+        if (from->metadata_size > 0) {
+            to->metadata = odk_arena_str(
+                arena, odk_str_n(from->metadata, from->metadata_size));
+            if (!to->metadata.ptr) {
+                return full(err);
+            }
+        }
+    }
+    return 0;
+}
+
+/* The reply to a request about one group. */
+static int
+committed_read(rd_kafka_event_t *event, int32_t n, struct odk_arena *arena,
+               struct bus_kafka_committed *out, struct odk_err *err)
+{
+    size_t n_results = 0;
+    const rd_kafka_group_result_t **results =
+        rd_kafka_ListConsumerGroupOffsets_result_groups(
+            rd_kafka_event_ListConsumerGroupOffsets_result(event), &n_results);
+
+    odk_assert(n_results == 1);
+    const rd_kafka_error_t *error = rd_kafka_group_result_error(results[0]);
+    if (error) {
+        return odk_err_set(err, kafka_code(rd_kafka_error_code(error)),
+                           "offsets of group %s: %s",
+                           rd_kafka_group_result_name(results[0]),
+                           rd_kafka_error_string(error));
+    }
+    return committed_copy(rd_kafka_group_result_partitions(results[0]), n,
+                          arena, out, err);
+}
+
+static rd_kafka_ListConsumerGroupOffsets_t *
+committed_request(const char *group, struct odk_str topic, int32_t n)
+{
+    rd_kafka_topic_partition_list_t *list =
+        rd_kafka_topic_partition_list_new(n);
+    char *name = text_of(topic);
+
+    for (int32_t p = 0; p < n; p++) {
+        (void)rd_kafka_topic_partition_list_add(list, name, p);
+    }
+    rd_kafka_ListConsumerGroupOffsets_t *request =
+        rd_kafka_ListConsumerGroupOffsets_new(group, list);
+
+    rd_kafka_topic_partition_list_destroy(list);
+    free(name);
+    return request;
+}
+
+int
+bus_kafka_group_offsets( // NOLINT: a group, a topic and its partitions
+    const struct bus_kafka_options *options, const char *group,
+    struct odk_str topic, int32_t n, struct odk_arena *arena,
+    struct bus_kafka_committed **out, struct odk_err *err)
+{
+    rd_kafka_event_t *event = NULL;
+    struct admin admin;
+
+    odk_assert(n > 0);
+    *out = odk_arena_calloc(arena, (size_t)n, sizeof(**out));
+    int rc = *out ? admin_open(&admin, options, err) : full(err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    rd_kafka_ListConsumerGroupOffsets_t *request =
+        committed_request(group, topic, n);
+
+    rd_kafka_ListConsumerGroupOffsets(admin.client, &request, 1, NULL,
+                                      admin.replies);
+    rc = reply_get(&admin, "offsets of the group", &event, err);
+    if (rc == 0) {
+        rc = committed_read(event, n, arena, *out, err);
+        rd_kafka_event_destroy(event);
+    }
+    rd_kafka_ListConsumerGroupOffsets_destroy(request);
+    admin_close(&admin);
+    return rc;
+}

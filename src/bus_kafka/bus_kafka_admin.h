@@ -2,11 +2,11 @@
 #define BUS_KAFKA_BUS_KAFKA_ADMIN_H
 
 /*
- * Topics, their settings and the ends of their logs, for `odradek topics`,
- * `doctor` and the tests. Each call connects, asks, and disconnects; of the
- * options it takes bootstrap, client_id, connect_ms_max (the bound of the whole
- * call), properties and log. Errors: ODK_ECONN, ODK_EAUTH, ODK_ETIMEOUT, and
- * those named below.
+ * Topics, their settings, the ends of their logs and the offsets of groups, for
+ * `odradek topics`, `offsets`, `doctor` and the tests. Each call connects,
+ * asks, and disconnects; of the options it takes bootstrap, client_id,
+ * connect_ms_max (the bound of the whole call), properties and log. Errors:
+ * ODK_ECONN, ODK_EAUTH, ODK_ETIMEOUT, and those named below.
  */
 
 #include "bus_kafka/bus_kafka.h"
@@ -73,5 +73,19 @@ int bus_kafka_topic_ranges(const struct bus_kafka_options *options,
                            struct odk_str topic, struct odk_arena *arena,
                            struct bus_kafka_range **out, size_t *n_out,
                            struct odk_err *err) ODK_MUST_USE;
+
+/** A group's committed offset of a partition. */
+struct bus_kafka_committed {
+    int64_t offset;          /**< -1: none */
+    struct odk_str metadata; /**< may be empty */
+};
+
+/** What a group has committed for the partitions 0 to n - 1 of a topic, in
+ * order, in the arena. ODK_ELIMIT. */
+int bus_kafka_group_offsets(const struct bus_kafka_options *options,
+                            const char *group, struct odk_str topic, int32_t n,
+                            struct odk_arena *arena,
+                            struct bus_kafka_committed **out,
+                            struct odk_err *err) ODK_MUST_USE;
 
 #endif

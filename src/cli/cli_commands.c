@@ -198,6 +198,14 @@ static const struct cli_flag parked_operate_flags[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct cli_flag offsets_reset_flags[] = {
+    {"commands", "OFFSET|start|end", "where it goes on in odradek.commands"},
+    {"results", "OFFSET|start|end", "where it goes on in odradek.results"},
+    {"reason", "TEXT", "why, for the journal"},
+    {"yes", NULL, "do it; without, only what would happen is said"},
+    {NULL, NULL, NULL},
+};
+
 static const struct cli_flag deadletter_list_flags[] = {
     {"code", "CODE", "only those with this code, such as NotJson"},
     {"topic", "TOPIC", "only those from this topic"},
@@ -359,6 +367,20 @@ static const struct cli_command commands[] = {
      "'dbname=odradek'\n"
      "  odradek rebuild --until-time 2026-11-25T01:00:00Z\n",
      rebuild_flags, 0, 0, cli_rebuild},
+    {"offsets", "", "show where the shards and bindings read",
+     "What the database holds, what the consumer groups hold, and the logs' "
+     "starts and ends; and what a reset of a group by Kafka's tools would do: "
+     "nothing.",
+     NULL, NULL, 0, 0, cli_offsets},
+    {"offsets reset", "SHARD", "make a shard go on at other offsets",
+     "For a topic that was made anew or whose inputs expired unread; says what "
+     "is read again or never applied, and does it with --yes and --reason "
+     "(else exit code 4): in the database, under a new fence, so that nothing "
+     "of the old owner "
+     "is mixed in.",
+     "  odradek offsets reset 3 --commands start\n"
+     "  odradek offsets reset 3 --commands 1718 --yes --reason INC-7\n",
+     offsets_reset_flags, 1, 1, cli_offsets_reset},
     {"parked list", "", "list outputs that no topic takes",
      "What Kafka refuses for good (no such topic, no right, too large) is kept "
      "with its bytes; what comes after it goes on. The reason says what to "

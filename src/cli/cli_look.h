@@ -52,6 +52,10 @@ int cli_describe(struct cli *cli, const struct cli_args *args);
 int cli_history(struct cli *cli, const struct cli_args *args);
 /** `odradek list`. */
 int cli_list(struct cli *cli, const struct cli_args *args);
+/** `odradek offsets`. */
+int cli_offsets(struct cli *cli, const struct cli_args *args);
+/** `odradek offsets reset`. */
+int cli_offsets_reset(struct cli *cli, const struct cli_args *args);
 /** `odradek parked list`. */
 int cli_parked_list(struct cli *cli, const struct cli_args *args);
 /** `odradek parked show`. */

@@ -454,6 +454,41 @@ store_pg_shard_release(struct store_pg_query *query, int32_t shard, // NOLINT
     return rc;
 }
 
+int
+store_pg_shard_seek(struct store_pg_query *query,
+                    const struct store_pg_seek *seek, struct odk_err *err)
+{
+    struct store_pg_conn *conn = store_pg_query_conn(query);
+
+    store_pg_params_clear(&conn->params);
+    store_pg_param_i32(&conn->params, seek->shard);
+    store_pg_param_i64(&conn->params, seek->from_command);
+    store_pg_param_i64(&conn->params, seek->from_result);
+    store_pg_param_i64(&conn->params, seek->to_command);
+    store_pg_param_i64(&conn->params, seek->to_result);
+    store_pg_param_str(&conn->params, seek->by);
+    store_pg_param_str(&conn->params, seek->reason);
+    int rc = store_pg_run_sql(
+        conn,
+        "WITH moved AS (UPDATE odradek.shard SET next_command = $4::int8, "
+        "next_result = $5::int8, epoch = epoch + 1, fence = f, "
+        "writer_fence = f FROM (SELECT "
+        "hashtextextended(gen_random_uuid()::text, 0) AS f) r "
+        "WHERE shard = $1::int4 AND next_command = $2::int8 "
+        "AND next_result = $3::int8 RETURNING shard) "
+        "INSERT INTO odradek.journal (shard, action, by, reason, was) "
+        "SELECT shard, format('offsets reset: commands %s, results %s', $4, "
+        "$5), $6::text, $7::text, format('commands %s, results %s', $2, $3) "
+        "FROM moved",
+        err);
+    if (rc == 0 && !is_touched(conn)) {
+        rc = odk_err_set(err, ODK_ECONFLICT,
+                         "shard %d has read on meanwhile; look again",
+                         (int)seek->shard);
+    }
+    return rc;
+}
+
 static bool
 read_parked(const PGresult *result, int row, struct odk_arena *arena,
             struct store_pg_parked *out)

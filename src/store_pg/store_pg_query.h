@@ -152,6 +152,25 @@ int store_pg_shard_release(struct store_pg_query *query, int32_t shard,
                            struct odk_str reason,
                            struct odk_err *err) ODK_MUST_USE;
 
+/** Where a shard is to go on reading. */
+struct store_pg_seek {
+    int32_t shard;
+    int64_t from_command; /**< what the row holds now … */
+    int64_t from_result;
+    int64_t to_command; /**< … and what it gets */
+    int64_t to_result;
+    struct odk_str by;
+    struct odk_str reason;
+};
+
+/** Moves a shard's next offsets, with who and why into the journal, and changes
+ * its fence, so that its owner commits nothing more and acquires it again.
+ * ODK_ECONFLICT: the row does not
+ * hold the expected offsets (any more). */
+int store_pg_shard_seek(struct store_pg_query *query,
+                        const struct store_pg_seek *seek,
+                        struct odk_err *err) ODK_MUST_USE;
+
 struct store_pg_parked {
     int32_t shard;
     struct store_output output;

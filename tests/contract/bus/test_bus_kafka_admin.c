@@ -170,6 +170,43 @@ settings_change_one_by_one_and_topics_grow(void **state)
                      ODK_ENOTFOUND);
 }
 
+static void
+the_offsets_of_a_group_come_with_their_metadata(void **state)
+{
+    struct fixture *f = *state;
+    const char *topics[] = {f->name};
+    struct bus_kafka_options options = f->options;
+    struct bus_kafka_committed *found = NULL;
+    struct bus_batch batch = {0};
+    struct bus bus;
+
+    topic_make(f, 2, NULL, 0);
+    assert_int_equal(bus_kafka_group_offsets(&f->options, f->name,
+                                             odk_str(f->name), 2, &f->arena,
+                                             &found, &f->err),
+                     0);
+    assert_int_equal(found[0].offset, -1);
+    assert_int_equal(found[1].offset, -1);
+    options.topics = topics;
+    options.n_topics = 1;
+    options.group_id = f->name;
+    assert_int_equal(bus_kafka_open(&options, &bus, &f->err), 0);
+    for (int i = 0; i < 300 && batch.n_assigned == 0; i++) {
+        assert_int_equal(bus_poll(&bus, 100, &batch, &f->err), 0);
+    }
+    assert_int_equal(bus_commit_offset(&bus, (struct bus_place){0, 1}, 0,
+                                       ODK_STR("odk-seq:7"), &f->err),
+                     0);
+    bus_close(&bus, false);
+    assert_int_equal(bus_kafka_group_offsets(&f->options, f->name,
+                                             odk_str(f->name), 2, &f->arena,
+                                             &found, &f->err),
+                     0);
+    assert_int_equal(found[0].offset, -1);
+    assert_int_equal(found[1].offset, 0);
+    assert_true(odk_str_is(found[1].metadata, "odk-seq:7"));
+}
+
 static int
 open_with(struct fixture *f, const char *name, const char *value)
 {
@@ -389,6 +426,7 @@ main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
+        CASE(the_offsets_of_a_group_come_with_their_metadata),
         CASE(topics_are_described_as_they_were_created),
         CASE(settings_change_one_by_one_and_topics_grow),
         CASE(properties_pass_unless_the_protocol_rests_on_them),

@@ -510,6 +510,44 @@ test_handled_letters_are_known_while_their_topic_keeps_them(void **state)
 }
 
 static void
+test_a_seek_fences_the_owner_and_holds_for_the_next(void **state)
+{
+    struct fixture *f = *state;
+    const struct store_pg_options options = {.conninfo = contract_conninfo()};
+    struct store_pg_seek seek = {
+        .shard = SHARD + 3, .by = ODK_STR("me"), .reason = ODK_STR("a test")};
+    struct store_shard row;
+    struct store store;
+
+    assert_int_equal(store_pg_open(&options, &store, &f->err), 0);
+    assert_int_equal(store_acquire(&store, SHARD + 3, 77, ODK_STR("owner"),
+                                   &f->arena, &row, &f->err),
+                     0);
+    seek.from_command = row.next_command;
+    seek.from_result = row.next_result;
+    seek.to_command = row.next_command + 40;
+    seek.to_result = row.next_result + 2;
+    assert_int_equal(store_pg_shard_seek(f->query, &seek, &f->err), 0);
+    assert_int_equal(store_pg_shard_seek(f->query, &seek, &f->err),
+                     ODK_ECONFLICT);
+    struct store_server server;
+    assert_int_equal(store_server(&store, &server, &f->err), 0);
+    struct store_shard_move move = {.shard = SHARD + 3,
+                                    .fence = 77,
+                                    .batch_expected = row.batch,
+                                    .clock = server.time};
+    struct store_batch batch = {
+        .shards = &move, .n_shards = 1, .wall = server.time};
+    assert_int_equal(store_commit(&store, &batch, &f->err), ODK_EFENCED);
+    assert_int_equal(store_acquire(&store, SHARD + 3, 78, ODK_STR("owner"),
+                                   &f->arena, &row, &f->err),
+                     0);
+    assert_int_equal(row.next_command, seek.to_command);
+    assert_int_equal(row.next_result, seek.to_result);
+    store_close(&store);
+}
+
+static void
 test_shards_and_parked_are_listed(void **state)
 {
     struct fixture *f = *state;
@@ -747,6 +785,7 @@ contract_pg_run(void)
         TEST(test_history_is_read_in_pages_and_as_events),
         TEST(test_history_falls_into_its_weeks_partition),
         TEST(test_rows_of_the_default_partition_move_to_a_new_one),
+        TEST(test_a_seek_fences_the_owner_and_holds_for_the_next),
         TEST(test_shards_and_parked_are_listed),
         TEST(test_handled_letters_are_known_while_their_topic_keeps_them),
         TEST(test_the_same_definition_is_the_same_version),
