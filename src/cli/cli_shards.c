@@ -261,8 +261,8 @@ say_repair(const struct repair *repair, const struct rebuild_report *report)
     }
     if (report->lost > 0) {
         cli_note(cli,
-                 "shard %d: %llu further ones (refusals, dead letters, "
-                 "forwarded records) cannot be made again",
+                 "shard %d: %llu refusals, dead letters or forwarded records "
+                 "cannot be made again: see rebuild.output_lost",
                  (int)report->shard, (unsigned long long)report->lost);
     }
 }

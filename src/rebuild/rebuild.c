@@ -54,14 +54,15 @@ rebuild_free(struct rebuild *rebuild)
     rebuild_reaches_release(rebuild);
     odk_buf_release(&rebuild->parts.entries);
     odk_arena_release(&rebuild->arena);
-    free(rebuild->items.items);
-    free(rebuild->histories.items);
-    free(rebuild->timers.items);
-    free(rebuild->requests.items);
-    free(rebuild->sources.items);
-    free(rebuild->outputs.items);
-    free(rebuild->parked.items);
-    free(rebuild->made.items);
+    rebuild_vec_release(&rebuild->items);
+    rebuild_vec_release(&rebuild->histories);
+    rebuild_vec_release(&rebuild->timers);
+    rebuild_vec_release(&rebuild->requests);
+    rebuild_vec_release(&rebuild->sources);
+    rebuild_vec_release(&rebuild->outputs);
+    rebuild_vec_release(&rebuild->parked);
+    rebuild_vec_release(&rebuild->made);
+    rebuild_vec_release(&rebuild->origins);
     free(rebuild);
 }
 
@@ -131,6 +132,8 @@ forget(struct rebuild *rebuild)
     odk_arena_reset(&rebuild->arena);
     rebuild->items.n = 0;
     rebuild->made.n = 0;
+    rebuild->origins.n = 0;
+    rebuild->batch_at = 0;
     rebuild->parts.part = 0;
     rebuild->idle_ms = 0;
     rebuild->is_cut = false;

@@ -53,8 +53,8 @@ struct rebuild_report {
     uint64_t outputs;  /**< done again, now in the outbox */
     uint64_t parked;   /**< likewise, but a marker has passed their number:
                           parked, until an operator retries them */
-    uint64_t lost;     /**< named, not on their partition, and not to be done
-                          again: each is logged */
+    uint64_t lost;     /**< beside transitions, not on their partition, and not
+                          to be done again: each is logged */
     uint64_t seq_from; /**< the row stood for outputs up to here … */
     uint64_t seq;      /**< … and does up to here now */
     int64_t offset_from;

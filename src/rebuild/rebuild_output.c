@@ -106,23 +106,32 @@ is_lacking(struct rebuild *rebuild, const struct store_output *output,
     const struct rebuild_reach *reach = NULL;
 
     *out = false;
-    if (odk_str_is(output->topic, LANE_TOPIC_HISTORY)) {
-        return 0; /* what it lacks was never there: its input is read again */
+    if (odk_str_is(output->topic, LANE_TOPIC_HISTORY) ||
+        output->partition < 0) {
+        /* What history lacks was never there: its input is read again. What was
+         * parked was never sent. */
+        return 0;
     }
     int rc = reach_get(rebuild, output->topic, output->partition, &reach, err);
     *out = rc == 0 && output->seq > reach->seq;
     return rc;
 }
 
-static int
-is_ref_lacking(struct rebuild *rebuild, const struct codec_output_ref *ref,
-               bool *out, struct odk_err *err)
+int
+rebuild_output_lacks(struct rebuild *rebuild,
+                     const struct codec_output_ref *ref, bool *out,
+                     struct odk_err *err)
 {
     struct store_output output = {.seq = (uint64_t)ref->seq,
                                   .topic = ref->topic,
                                   .partition = ref->partition};
+    const uint64_t *made = rebuild->made.items;
+    int rc = is_lacking(rebuild, &output, out, err);
 
-    return is_lacking(rebuild, &output, out, err);
+    for (size_t i = 0; i < rebuild->made.n && *out; i++) {
+        *out = made[i] != output.seq;
+    }
+    return rc;
 }
 
 /* ---- the input ---- */
@@ -291,11 +300,9 @@ refs_fit(const struct codec_history_record *record,
     return true;
 }
 
-/* Into the outbox, under its number; where a marker has passed that, a reader
- * would drop it: an operator's retry gives it a new one. */
-static int
-keep_output(struct rebuild *rebuild, const struct store_output *output,
-            struct odk_err *err)
+int
+rebuild_output_keep(struct rebuild *rebuild, const struct store_output *output,
+                    struct odk_err *err)
 {
     const struct rebuild_reach *reach = NULL;
     struct store_output kept = {.seq = output->seq,
@@ -355,7 +362,7 @@ keep_outputs(struct rebuild *rebuild, const struct rebuild_item *item,
         output.partition = partition_of(&item->record.history_record, &output);
         rc = is_lacking(rebuild, &output, &lacks, err);
         if (rc == 0 && lacks) {
-            rc = keep_output(rebuild, &output, err);
+            rc = rebuild_output_keep(rebuild, &output, err);
         }
     }
     return rc;
@@ -409,7 +416,7 @@ rebuild_outputs(struct rebuild *rebuild, const struct rebuild_item *item,
     int rc = 0;
 
     for (size_t i = 0; rc == 0 && !lacks && i < record->n_outputs; i++) {
-        rc = is_ref_lacking(rebuild, &record->outputs[i], &lacks, err);
+        rc = rebuild_output_lacks(rebuild, &record->outputs[i], &lacks, err);
     }
     if (rc != 0 || !lacks) {
         return rc;
@@ -427,36 +434,8 @@ rebuild_count_lacking(struct rebuild *rebuild,
 
     for (size_t i = 0; rc == 0 && i < n_refs; i++) {
         bool lacks = false;
-        rc = is_ref_lacking(rebuild, &refs[i], &lacks, err);
+        rc = rebuild_output_lacks(rebuild, &refs[i], &lacks, err);
         *n += lacks;
-    }
-    return rc;
-}
-
-int
-rebuild_outputs_beside(struct rebuild *rebuild,
-                       const struct codec_shard_progress *progress,
-                       struct odk_err *err)
-{
-    const uint64_t *made = rebuild->made.items;
-    int rc = 0;
-
-    for (size_t i = 0; rc == 0 && i < progress->n_outputs; i++) {
-        const struct codec_output_ref *ref = &progress->outputs[i];
-        bool lacks = false;
-        rc = is_ref_lacking(rebuild, ref, &lacks, err);
-        for (size_t k = 0; k < rebuild->made.n && lacks; k++) {
-            lacks = made[k] != (uint64_t)ref->seq;
-        }
-        if (rc == 0 && lacks) {
-            rebuild->report.lost++;
-            odk_log(&rebuild->options.logger, ODK_LOG_WARN,
-                    "rebuild.output_lost",
-                    "shard %d: number %lld to %.*s/%d never arrived and cannot "
-                    "be done again",
-                    rebuild->row.shard, (long long)ref->seq,
-                    ODK_STR_ARG(ref->topic), ref->partition);
-        }
     }
     return rc;
 }

@@ -3,8 +3,8 @@
 
 /*
  * Inside: rebuild.c (reading), rebuild_record.c (a record to rows),
- * rebuild_run.c (executions and definitions in memory), rebuild_output.c
- * (outputs done again), rebuild_rows.c (one transaction).
+ * rebuild_run.c (executions and definitions in memory), rebuild_output.c and
+ * rebuild_aside.c (outputs done again), rebuild_rows.c (one transaction).
  */
 
 #include "engine/engine.h"
@@ -23,6 +23,7 @@ struct rebuild_vec {
 
 /** Room for one more item, zeroed. */
 void *rebuild_vec_push(struct rebuild_vec *vec, size_t item_bytes);
+void rebuild_vec_release(struct rebuild_vec *vec);
 
 /** A compiled definition. */
 struct rebuild_definition {
@@ -63,6 +64,12 @@ struct rebuild_parts {
     int64_t first_offset;
 };
 
+/** An input of the batch being read. */
+struct rebuild_origin {
+    int place; /**< 0 commands, 1 results */
+    int64_t offset;
+};
+
 /** How far the shard's outputs reach on one partition. */
 struct rebuild_reach {
     struct odk_map_node node; /**< key: topic/partition */
@@ -93,6 +100,10 @@ struct rebuild {
     bool is_history_ready;
     bool is_inputs_ready;
     bool may_publish; /**< all up to next.outbox_seq is on its partition */
+
+    odk_time_ms batch_at;       /**< of the batch being read */
+    int64_t batch_next[2];      /**< commands, results: where it began */
+    struct rebuild_vec origins; /**< struct rebuild_origin: its transitions' */
 
     struct rebuild_parts parts;
     struct odk_map runs;
@@ -157,15 +168,34 @@ int rebuild_take(struct rebuild *rebuild, struct rebuild_item *item,
  * of its outputs. seq: of its (first) record. */
 int rebuild_outputs(struct rebuild *rebuild, const struct rebuild_item *item,
                     uint64_t seq, struct odk_err *err) ODK_MUST_USE;
-/** Counts outputs of a ShardProgress that their partitions lack. */
-int rebuild_outputs_beside(struct rebuild *rebuild,
-                           const struct codec_shard_progress *progress,
-                           struct odk_err *err) ODK_MUST_USE;
+/** Whether the output's partition lacks it, and it was not done again yet. */
+int rebuild_output_lacks(struct rebuild *rebuild,
+                         const struct codec_output_ref *ref, bool *out,
+                         struct odk_err *err) ODK_MUST_USE;
+/** Copies an output that was done again into the outbox, under its number;
+ * where a marker has passed that, a reader would drop it: it is parked, and an
+ * operator's retry gives it a new one. */
+int rebuild_output_keep(struct rebuild *rebuild,
+                        const struct store_output *output,
+                        struct odk_err *err) ODK_MUST_USE;
 /** Adds the outputs that their partitions lack to *n. */
 int rebuild_count_lacking(struct rebuild *rebuild,
                           const struct codec_output_ref *refs, size_t n_refs,
                           uint64_t *n, struct odk_err *err) ODK_MUST_USE;
 void rebuild_reaches_release(struct rebuild *rebuild);
+
+/* ---- rebuild_aside.c ---- */
+
+/** A record of the batch that has this time. */
+void rebuild_batch_note(struct rebuild *rebuild, odk_time_ms at);
+/** An input of that batch which made a transition. */
+void rebuild_batch_origin(struct rebuild *rebuild,
+                          const struct codec_origin *origin);
+/** Before a ShardProgress is taken: does inputs again whose outputs beside
+ * transitions lack; counts those that cannot be. */
+int rebuild_outputs_aside(struct rebuild *rebuild,
+                          const struct codec_shard_progress *progress,
+                          struct odk_err *err) ODK_MUST_USE;
 
 /* ---- rebuild_rows.c ---- */
 

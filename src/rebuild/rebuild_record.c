@@ -260,6 +260,9 @@ move_origin(struct rebuild *rebuild, const struct codec_history_record *record)
 {
     struct store_shard *next = &rebuild->next;
 
+    if (record->has_origin) {
+        rebuild_batch_origin(rebuild, &record->origin);
+    }
     if (record->has_origin && record->origin.partition == next->shard) {
         move_up(odk_str_is(record->origin.topic, LANE_TOPIC_COMMANDS)
                     ? &next->next_command
@@ -285,6 +288,7 @@ take_transition(struct rebuild *rebuild, struct rebuild_item *item,
     if (rc != 0 || !is_whole) {
         return rc;
     }
+    rebuild_batch_note(rebuild, record->timestamp);
     rc = check_version(rebuild, item, err);
     if (rc == 0) {
         rc = rebuild_outputs(rebuild, item,
@@ -338,7 +342,9 @@ take_progress(struct rebuild *rebuild, const struct rebuild_item *item,
 {
     const struct codec_shard_progress *progress = &item->record.shard_progress;
     struct store_shard *next = &rebuild->next;
-    int rc = rebuild_outputs_beside(rebuild, progress, err);
+
+    rebuild_batch_note(rebuild, progress->timestamp);
+    int rc = rebuild_outputs_aside(rebuild, progress, err);
 
     for (size_t i = 0; rc == 0 && i < progress->n_requests; i++) {
         rc = add_outcome(rebuild, item, &progress->requests[i], err);

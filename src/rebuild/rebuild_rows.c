@@ -21,6 +21,13 @@ rebuild_vec_push(struct rebuild_vec *vec, size_t item_bytes)
 }
 
 void
+rebuild_vec_release(struct rebuild_vec *vec)
+{
+    free(vec->items);
+    *vec = (struct rebuild_vec){0};
+}
+
+void
 rebuild_rows_clear(struct rebuild *rebuild)
 {
     rebuild->histories.n = 0;

@@ -635,6 +635,61 @@ outputs_that_never_arrived_are_done_again(void **state)
     assert_int_equal(n_open(f->world.db), 0);
 }
 
+/* A signal to nobody, which is refused. */
+static void
+signal_nobody(struct fixture *f, const char *id)
+{
+    struct codec_signal_workflow record;
+
+    codec_signal_workflow_init(&record);
+    record.namespace = ODK_STR("default");
+    record.workflow_id = odk_str(id);
+    record.name = ODK_STR("go");
+    record.has_reply = true;
+    record.reply = (struct codec_reply_to){ODK_STR("odradek.replies.default"),
+                                           2, odk_str(id)};
+    world_send(&f->world, CODEC_SIGNAL_WORKFLOW, &record, record.namespace,
+               record.workflow_id);
+}
+
+static void
+refusals_and_dead_letters_that_never_arrived_are_done_again(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->world;
+
+    drive(f, 60);
+    struct store_mem_db *backup = store_mem_db_copy(w->db);
+    int64_t letters = log_end(f, LANE_TOPIC_DEADLETTER, 0);
+    int64_t replies = log_end(f, "odradek.replies.default", 2);
+    for (int i = 0; i < 3; i++) {
+        world_append(w, LANE_TOPIC_COMMANDS, 1, ODK_STR("default/w-1"),
+                     ODK_STR("nonsense"));
+        signal_nobody(f, i == 0 ? "nobody-1" : "nobody-2");
+        world_pass(w, 1000);
+    }
+    int64_t n_letters = log_end(f, LANE_TOPIC_DEADLETTER, 0);
+    int64_t n_replies = log_end(f, "odradek.replies.default", 2);
+    assert_int_equal(n_letters - letters, 3);
+    assert_int_equal(n_replies - replies, 3);
+    bus_mem_truncate_tail(w->broker, ODK_STR(LANE_TOPIC_DEADLETTER), 0,
+                          letters);
+    bus_mem_truncate_tail(w->broker, ODK_STR("odradek.replies.default"), 2,
+                          replies);
+    fail_over_to(f, backup);
+    repair_all(f);
+    assert_int_equal(lane_stats(w->lanes[0])->shards_owned, WORLD_PARTITIONS);
+    struct bus_message message;
+    struct codec_record reply;
+    assert_true(bus_mem_read(w->broker, ODK_STR("odradek.replies.default"), 2,
+                             n_replies - 1, &message));
+    assert_int_equal(
+        codec_decode(w->codec, message.value, &w->arena, &reply, NULL), 0);
+    assert_true(odk_str_is(reply.reply.code, "WorkflowNotFound"));
+    assert_int_equal(log_end(f, "odradek.replies.default", 2), n_replies);
+    assert_true(log_end(f, LANE_TOPIC_DEADLETTER, 0) >= n_letters);
+}
+
 static void
 a_rebuilt_database_takes_over(void **state)
 {
@@ -678,6 +733,7 @@ main(void)
         TEST(a_history_that_expired_is_refused),
         TEST(lost_commits_are_repaired_and_every_run_ends_once),
         TEST(outputs_that_never_arrived_are_done_again),
+        TEST(refusals_and_dead_letters_that_never_arrived_are_done_again),
         TEST(a_rebuilt_database_takes_over),
     };
 
