@@ -41,6 +41,8 @@ lane_batch_release(struct lane_batch *batch)
     vec_release(&batch->outputs);
     vec_release(&batch->parked);
     vec_release(&batch->parked_drops);
+    vec_release(&batch->named);
+    vec_release(&batch->loose_requests);
     vec_release(&batch->operated);
     vec_release(&batch->voids);
     odk_map_release(&batch->timer_changes);
@@ -58,6 +60,8 @@ lane_batch_clear(struct lane_batch *batch)
     batch->outputs.n = 0;
     batch->parked.n = 0;
     batch->parked_drops.n = 0;
+    batch->named.n = 0;
+    batch->loose_requests.n = 0;
     batch->operated.n = 0;
     batch->voids.n = 0;
     /* The changes live in the tick's arena; the map only forgets them. */
@@ -148,6 +152,7 @@ source_advance(struct lane_shard *shard, const struct codec_source *from)
         return false;
     }
     source->seq = from->seq;
+    source->is_named = false;
     if (!source->is_changed) {
         source->is_changed = true;
         source->next_changed = shard->changed_sources;
@@ -266,9 +271,8 @@ apply_bad(struct lane *lane, struct lane_input *input, struct odk_err *err)
 }
 
 static int
-apply(struct lane *lane, struct lane_input *input, struct odk_err *err)
+apply_kind(struct lane *lane, struct lane_input *input, struct odk_err *err)
 {
-    lane->stats.inputs++;
     if (is_poison(input) && input->kind != LANE_INPUT_BAD &&
         input->kind != LANE_INPUT_MARKER && input->kind != LANE_INPUT_REPEAT) {
         return apply_poison(lane, input, err);
@@ -289,6 +293,20 @@ apply(struct lane *lane, struct lane_input *input, struct odk_err *err)
         return 0;
     }
     return odk_err_set(err, ODK_EINTERNAL, "an input of no kind");
+}
+
+static int
+apply(struct lane *lane, struct lane_input *input, struct odk_err *err)
+{
+    struct lane_batch *batch = &lane->batch;
+    size_t n = batch->requests.n;
+
+    lane->stats.inputs++;
+    int rc = apply_kind(lane, input, err);
+    for (; n < batch->requests.n && !input->is_in_history; n++) {
+        *(size_t *)lane_vec_push(&batch->loose_requests, sizeof(n)) = n;
+    }
+    return rc;
 }
 
 static void
@@ -387,8 +405,7 @@ build(struct lane *lane, struct store_batch *out, struct odk_err *err)
         if (!shard->is_in_batch) {
             continue;
         }
-        if ((shard->n_outputs > 0 && shard->n_transitions == 0) ||
-            lane_is_operated(lane, shard->id)) {
+        if (lane_has_progress(lane, shard)) {
             int rc = lane_emit_progress(lane, shard, err);
             if (rc != 0) {
                 return rc;

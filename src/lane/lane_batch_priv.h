@@ -42,7 +42,11 @@ struct lane_batch {
     struct lane_vec
         outputs; /**< struct store_output_write, in order of number a shard */
     struct lane_vec parked;
-    struct lane_vec parked_drops; /**< struct store_parked_drop */
+    struct lane_vec parked_drops;   /**< struct store_parked_drop */
+    struct lane_vec named;          /**< bool a row of outputs: a HistoryRecord
+                                       names it, or it is one */
+    struct lane_vec loose_requests; /**< size_t: rows of requests that no
+                                       HistoryRecord implies */
     struct lane_vec operated; /**< struct codec_output_operated, of each drop */
     struct lane_vec voids; /**< struct bus_ack: numbers that are not produced */
     struct odk_map timer_changes;

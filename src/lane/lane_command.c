@@ -132,6 +132,7 @@ repeat(struct lane *lane, struct lane_input *input,
         earlier->has_run_id ? &earlier->run_id : NULL;
 
     lane->stats.repeats++;
+    input->is_repeat = true;
     if (memcmp(earlier->digest, input->digest, sizeof(input->digest)) != 0) {
         input->request_id = (struct odk_str){0}; /* its outcome stands */
         return reject(lane, input, "RequestConflict",

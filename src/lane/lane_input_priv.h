@@ -49,6 +49,8 @@ struct lane_input {
     bool has_source;
     bool is_loaded;
     bool has_request;
+    bool is_repeat;     /**< of a command that is remembered */
+    bool is_in_history; /**< a HistoryRecord implies its outcome */
 };
 
 /** Reads a record into an input of its shard; never fails: what is wrong

@@ -100,6 +100,8 @@ emit(struct lane *lane, struct lane_shard *shard, struct target target,
     struct store_output_write *write =
         lane_vec_push(&lane->batch.outputs, sizeof(*write));
     *write = (struct store_output_write){shard->id, output};
+    *(bool *)lane_vec_push(&lane->batch.named, sizeof(bool)) =
+        odk_str_is(target.topic, LANE_TOPIC_HISTORY);
     lane->stats.outputs++;
     return 0;
 }
@@ -323,25 +325,32 @@ history_timers(struct lane *lane, const struct engine_update *update,
     }
 }
 
-/* The outputs of this shard since first in the batch. */
+/* The outputs of this shard since first in the batch: the transition's own. */
 static void
-history_outputs(struct lane *lane, int32_t shard, size_t first, size_t *n,
-                struct codec_output_ref **out)
+history_outputs(struct lane *lane, int32_t shard, size_t first,
+                struct codec_history_record *record)
 {
-    const struct store_output_write *outputs = lane->batch.outputs.items;
-    size_t count = lane->batch.outputs.n - first;
+    bool *named = lane->batch.named.items;
 
-    *out = odk_arena_calloc(&lane->arena, count, sizeof(**out));
-    odk_assert(*out);
-    *n = 0;
     for (size_t i = first; i < lane->batch.outputs.n; i++) {
-        if (outputs[i].shard == shard) {
-            (*out)[(*n)++] = (struct codec_output_ref){
-                .topic = outputs[i].output.topic,
-                .partition = outputs[i].output.partition,
-                .seq = (int64_t)outputs[i].output.seq};
-        }
+        const struct store_output_write *outputs = lane->batch.outputs.items;
+        named[i] |= outputs[i].shard == shard;
     }
+    record->outputs =
+        lane_output_refs(lane, shard, first, true, &record->n_outputs);
+}
+
+/* Whether the transition implies the outcome that its command is remembered by:
+ * accepted, with this run. Not where a start ends the run before its own. */
+static bool
+implies_request(const struct lane_input *input,
+                const struct engine_update *update)
+{
+    bool is_own = input->record.kind != CODEC_START_WORKFLOW ||
+                  update->version == 1 || update->status == ENGINE_RUNNING;
+
+    return input->message && input->request_id.ptr && !input->is_repeat &&
+           !update->rejected && is_own;
 }
 
 static void
@@ -395,7 +404,7 @@ emit_history_parts(struct lane *lane, struct lane_shard *shard,
 }
 
 static int
-emit_history(struct lane *lane, const struct lane_input *input,
+emit_history(struct lane *lane, struct lane_input *input,
              struct lane_execution *execution,
              const struct engine_update *update, size_t first_output,
              struct odk_err *err)
@@ -419,8 +428,14 @@ emit_history(struct lane *lane, const struct lane_input *input,
 
     history_origin(input, &record);
     history_timers(lane, update, &record);
-    history_outputs(lane, shard->id, first_output, &record.n_outputs,
-                    &record.outputs);
+    history_outputs(lane, shard->id, first_output, &record);
+    if (implies_request(input, update)) {
+        input->is_in_history = true;
+        record.request_digest = odk_str_n(input->digest, sizeof(input->digest));
+    }
+    if (input->has_source) {
+        lane_source_name(shard, &input->source);
+    }
     engine_chain(execution->engine, record.chain);
     struct store_history_write *row =
         lane_vec_push(&lane->batch.histories, sizeof(*row));
@@ -473,7 +488,7 @@ touch(struct lane *lane, struct lane_execution *execution,
 }
 
 int
-lane_emit_update(struct lane *lane, const struct lane_input *input,
+lane_emit_update(struct lane *lane, struct lane_input *input,
                  struct lane_execution *execution,
                  const struct engine_update *update, struct odk_err *err)
 {
@@ -619,8 +634,7 @@ lane_emit_progress(struct lane *lane, struct lane_shard *shard,
     };
     struct target target = {ODK_STR(LANE_TOPIC_HISTORY), -1, false, {0}};
 
-    history_outputs(lane, shard->id, 0, &progress.n_outputs, &progress.outputs);
-    lane_tell_operated(lane, shard->id, &progress);
+    lane_tell_progress(lane, shard, &progress);
     int rc = encode(lane, CODEC_SHARD_PROGRESS, &progress, err);
     return rc ? rc : emit(lane, shard, target, err);
 }

@@ -29,6 +29,7 @@ struct lane_source {
     struct odk_map_node node;
     int64_t seq;
     bool is_changed; /**< in the batch under way */
+    bool is_named;   /**< a HistoryRecord of the batch has this seq */
     struct lane_source *next_changed;
     char name[];
 };

@@ -34,7 +34,7 @@ int lane_step(struct lane *lane, struct lane_input *input,
               struct lane_execution *execution, struct engine_input *event,
               struct engine_update *update, struct odk_err *err) ODK_MUST_USE;
 
-int lane_emit_update(struct lane *lane, const struct lane_input *input,
+int lane_emit_update(struct lane *lane, struct lane_input *input,
                      struct lane_execution *execution,
                      const struct engine_update *update,
                      struct odk_err *err) ODK_MUST_USE;
@@ -57,6 +57,19 @@ int lane_emit_forward(struct lane *lane, const struct lane_input *input,
 int lane_emit_again(struct lane *lane, struct lane_shard *shard,
                     const struct store_output *output,
                     struct odk_err *err) ODK_MUST_USE;
+/** The outputs of this shard in the batch from first on, of those that a
+ * HistoryRecord names or of the others, but HistoryRecords themselves. */
+struct codec_output_ref *lane_output_refs(struct lane *lane, int32_t shard,
+                                          size_t first, bool is_named,
+                                          size_t *n);
+/** A HistoryRecord of the batch has the watermark of its source. */
+void lane_source_name(struct lane_shard *shard,
+                      const struct codec_source *source);
+/** Whether the batch did something for the shard that no HistoryRecord says. */
+bool lane_has_progress(const struct lane *lane, const struct lane_shard *shard);
+/** Fills in what that was. */
+void lane_tell_progress(struct lane *lane, const struct lane_shard *shard,
+                        struct codec_shard_progress *progress);
 int lane_emit_progress(struct lane *lane, struct lane_shard *shard,
                        struct odk_err *err) ODK_MUST_USE;
 
