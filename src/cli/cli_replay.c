@@ -108,8 +108,12 @@ put_record(struct replay *replay, const struct bus_message *message,
         return 0;
     }
     odk_arena_reset(&replay->arena);
-    int rc = codec_decode(replay->restore->codec, message->value,
-                          &replay->arena, &record, err);
+    int rc = cli_restore_learn(replay->restore, message->value, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = codec_decode(replay->restore->codec, message->value, &replay->arena,
+                      &record, err);
     if (rc == 0 && record.kind == CODEC_DEFINITION_PUBLISHED) {
         rc = put_definition(replay, &record.definition_published, err);
     } else if (rc == 0 && record.kind == CODEC_BINDING_PUBLISHED) {

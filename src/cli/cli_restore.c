@@ -119,6 +119,32 @@ open_kafka(struct cli_restore *restore, struct odk_err *err)
 }
 
 int
+cli_restore_learn(struct cli_restore *restore, struct odk_str framed,
+                  struct odk_err *err)
+{
+    struct codec_header header;
+    struct odk_err own = {0};
+
+    if (!restore->registry || codec_header_read(framed, &header, NULL) != 0 ||
+        header.framing != CODEC_FRAMING_CONFLUENT ||
+        codec_has_id(restore->codec, header.id)) {
+        return 0;
+    }
+    int rc =
+        registry_learn_id(restore->registry, restore->codec, header.id, &own);
+    if (rc == 0 || odk_err_class(rc) != ODK_CLASS_RETRY) {
+        return 0; /* decoding says that it is not known */
+    }
+    return odk_err_set(err, rc, "schema %u: %s", header.id, own.message);
+}
+
+static int
+learn(void *ctx, struct odk_str framed, struct odk_err *err)
+{
+    return cli_restore_learn(ctx, framed, err);
+}
+
+int
 cli_restore_open(struct cli_restore *out, const struct config *config,
                  const struct odk_logger *logger, struct odk_err *err)
 {
@@ -141,6 +167,7 @@ cli_restore_open(struct cli_restore *out, const struct config *config,
         .inputs = out->inputs,
         .store = out->store,
         .codec = out->codec,
+        .schemas = {learn, out},
         .logger = *logger,
         .owner = ODK_STR("rebuild"),
         .clock = cli_lane_clock(),

@@ -45,6 +45,11 @@ struct lane_clock cli_lane_clock(void);
 struct lane_options cli_lane_options(const struct config *config,
                                      const struct store_pg_cluster *cluster);
 
+/** Asks the schema registry for an id that the record names and the codec does
+ * not know; 0 also where there is no such id. */
+int cli_restore_learn(struct cli_restore *restore, struct odk_str framed,
+                      struct odk_err *err) ODK_MUST_USE;
+
 /** Connects; out is to be closed in any case. */
 int cli_restore_open(struct cli_restore *out, const struct config *config,
                      const struct odk_logger *logger,

@@ -99,6 +99,17 @@ rebuild_corrupt(const struct rebuild *rebuild, int64_t offset,
 }
 
 int
+rebuild_learn(const struct rebuild *rebuild, struct odk_str framed,
+              struct odk_err *err)
+{
+    const struct rebuild_schemas *schemas = &rebuild->options.schemas;
+
+    return schemas->learn && framed.ptr
+               ? schemas->learn(schemas->ctx, framed, err)
+               : 0;
+}
+
+int
 rebuild_bus_ready(struct rebuild *rebuild, struct bus *bus, struct odk_err *err)
 {
     bool *is_ready = bus == &rebuild->history ? &rebuild->is_history_ready
@@ -290,8 +301,13 @@ decode(struct rebuild *rebuild, const struct bus_message *message,
 {
     struct odk_err problem = {0};
     struct codec_record *record = &item->record;
-    int rc = codec_decode(rebuild->options.codec, message->value,
-                          &rebuild->arena, record, &problem);
+    int rc = rebuild_learn(rebuild, message->value, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    rc = codec_decode(rebuild->options.codec, message->value, &rebuild->arena,
+                      record, &problem);
 
     if (rc != 0) {
         return rebuild_corrupt(rebuild, message->offset, err, "%s",

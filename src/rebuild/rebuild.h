@@ -27,6 +27,12 @@ struct rebuild_cut {
     int64_t offset;    /**< records below this offset; -1: all */
 };
 
+/** Makes known what a record's framing names, before it is decoded. */
+struct rebuild_schemas {
+    int (*learn)(void *ctx, struct odk_str framed, struct odk_err *err);
+    void *ctx;
+};
+
 struct rebuild_options {
     struct bus history; /**< without a group, on odradek.history; borrowed, as
                            all ports here */
@@ -34,6 +40,7 @@ struct rebuild_options {
                            odradek.results */
     struct store store;
     const struct codec *codec;
+    struct rebuild_schemas schemas; /**< learn NULL: all are known */
     struct odk_logger logger;
     struct odk_str owner;     /**< who we are, for people */
     struct lane_clock clock;  /**< its wall clock must be the server's */

@@ -67,7 +67,12 @@ redo(struct rebuild *rebuild, const struct bus_message *message,
                                     .now = rebuild->batch_at,
                                     .seq = 1};
     struct lane_redone redone = {0};
-    int rc = lane_redo(rebuild->redo, &input, &redone, err);
+    int rc = rebuild_learn(rebuild, message->value, err);
+
+    if (rc != 0) {
+        return rc;
+    }
+    rc = lane_redo(rebuild->redo, &input, &redone, err);
 
     /* With a transition it is none of these. */
     for (size_t i = 0;

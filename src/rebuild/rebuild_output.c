@@ -159,7 +159,7 @@ read_input(struct rebuild *rebuild, const struct codec_origin *origin,
                 message->partition == place.partition &&
                 message->offset == origin->offset) {
                 *out = *message;
-                return 0;
+                return rebuild_learn(rebuild, message->value, err);
             }
         }
         idle_ms += REBUILD_POLL_MS;

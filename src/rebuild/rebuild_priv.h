@@ -130,6 +130,9 @@ struct odk_str rebuild_keep(struct rebuild *rebuild, struct odk_str s);
 /** ODK_ECORRUPT with partition and offset before the text. */
 int rebuild_corrupt(const struct rebuild *rebuild, int64_t offset,
                     struct odk_err *err, const char *fmt, ...) ODK_PRINTF(4, 5);
+/** Learns what the record's framing names. */
+int rebuild_learn(const struct rebuild *rebuild, struct odk_str framed,
+                  struct odk_err *err) ODK_MUST_USE;
 /** Polls until the bus has its partitions. */
 int rebuild_bus_ready(struct rebuild *rebuild, struct bus *bus,
                       struct odk_err *err) ODK_MUST_USE;
