@@ -279,9 +279,48 @@ hash_shard(struct store *store, int32_t shard, struct odk_arena *arena)
     return sum;
 }
 
-/* All that a rebuild must give back, but for requests. */
 static uint64_t
-digest(struct store_mem_db *db)
+hash_request(struct store *store, struct odk_arena *arena,
+             struct odk_str workflow_key, const char *request_id)
+{
+    struct store_request want = {
+        .shard = odk_partition(workflow_key, WORLD_PARTITIONS),
+        .workflow_key = workflow_key,
+        .request_id = odk_str(request_id)};
+    struct store_request found = {0};
+    bool is_found = false;
+
+    assert_int_equal(
+        store_requests(store, &want, 1, arena, &found, &is_found, NULL), 0);
+    if (!is_found) {
+        return 0;
+    }
+    uint64_t sum = hash((uint64_t)found.at, workflow_key);
+    sum = hash(sum, odk_str_n(found.digest, sizeof(found.digest)));
+    sum = hash(sum, odk_str_n(found.run_id.bytes, found.has_run_id ? 16 : 0));
+    return hash(hash(sum, found.code), found.message);
+}
+
+/* Outcomes of the commands that the load sends. */
+static uint64_t
+hash_requests(struct fixture *f, struct store *store, struct odk_arena *arena)
+{
+    uint64_t sum = 0;
+    char key[48];
+    char request[32];
+
+    for (int i = 0; i < f->n_started; i++) {
+        (void)snprintf(key, sizeof(key), "default/w-%d", i);
+        (void)snprintf(request, sizeof(request), "r-%d", i);
+        sum += hash_request(store, arena, odk_str(key), request);
+        sum += hash_request(store, arena, odk_str(key), "cancel");
+    }
+    return sum;
+}
+
+/* All that a rebuild must give back. */
+static uint64_t
+digest(struct fixture *f, struct store_mem_db *db)
 {
     const struct store_execution_write *row = NULL;
     struct odk_arena arena;
@@ -302,6 +341,7 @@ digest(struct store_mem_db *db)
     for (int32_t shard = 0; shard < WORLD_PARTITIONS; shard++) {
         sum += hash_shard(&store, shard, &arena);
     }
+    sum += hash_requests(f, &store, &arena);
     store_close(&store);
     odk_arena_release(&arena);
     return sum;
@@ -364,7 +404,10 @@ a_rebuilt_database_is_the_live_one(void **state)
                      store_mem_count(f->world.db).histories);
     assert_int_equal(store_mem_count(f->target).timers,
                      store_mem_count(f->world.db).timers);
-    assert_true(digest(f->target) == digest(f->world.db));
+    assert_int_equal(store_mem_count(f->target).requests,
+                     store_mem_count(f->world.db).requests);
+    assert_true(store_mem_count(f->target).requests > 50);
+    assert_true(digest(f, f->target) == digest(f, f->world.db));
     assert_int_equal(store_mem_count(f->target).outputs, 0);
     /* Nothing was emitted. */
     assert_int_equal(world_count_raw(&f->world, LANE_TOPIC_HISTORY), n_records);
@@ -388,13 +431,13 @@ a_cut_gives_the_state_of_that_moment(void **state)
         struct rebuild_cut cut = {.offset = ends[shard]};
         assert_int_equal(run(f, shard, REASON, &cut), 0);
     }
-    assert_true(digest(f->target) == digest(then));
-    assert_true(digest(f->target) != digest(f->world.db));
+    assert_true(digest(f, f->target) == digest(f, then));
+    assert_true(digest(f, f->target) != digest(f, f->world.db));
     /* Begun again without a cut it goes on from there. */
     for (int32_t shard = 0; shard < WORLD_PARTITIONS; shard++) {
         assert_int_equal(run(f, shard, REASON, NULL), 0);
     }
-    assert_true(digest(f->target) == digest(f->world.db));
+    assert_true(digest(f, f->target) == digest(f, f->world.db));
     store_mem_db_free(then);
 }
 
@@ -412,7 +455,7 @@ a_point_in_time_is_a_cut(void **state)
     for (int32_t shard = 0; shard < WORLD_PARTITIONS; shard++) {
         assert_int_equal(run(f, shard, REASON, &cut), 0);
     }
-    assert_true(digest(f->target) == digest(then));
+    assert_true(digest(f, f->target) == digest(f, then));
     store_mem_db_free(then);
 }
 
@@ -429,8 +472,8 @@ a_database_with_data_of_its_own_is_refused(void **state)
 }
 
 /* The first record of the shard's history comes again as its only one, with a
- * text in it changed to another of the same length. */
-static void
+ * text in it changed to another of the same length. Returns its offset. */
+static int64_t
 change_record(struct fixture *f, int32_t shard, const char *from,
               const char *to)
 {
@@ -452,9 +495,11 @@ change_record(struct fixture *f, int32_t shard, const char *from,
     record.key = message.key;
     record.headers = message.headers;
     record.n_headers = message.n_headers;
-    assert_int_equal(bus_mem_append(f->world.broker, &record), 1);
-    bus_mem_truncate_head(f->world.broker, record.topic, shard, 1);
+    int64_t offset = bus_mem_append(f->world.broker, &record);
+    assert_true(offset > 0);
+    bus_mem_truncate_head(f->world.broker, record.topic, shard, offset);
     odk_buf_release(&value);
+    return offset;
 }
 
 static void
@@ -470,18 +515,19 @@ a_changed_record_is_named(void **state)
 
     start(f, "work");
     world_pass(&f->world, 2000);
-    change_record(f, home, "{\"n\":1}", "{\"n\":2}");
+    move.history_offset = change_record(f, home, "{\"n\":1}", "{\"n\":2}");
     open_rebuild(f, f->target);
     /* An earlier rebuild has read what expired since. */
     assert_int_equal(store_acquire(&f->store, home, 5, ODK_STR(""),
                                    &f->world.arena, &row, NULL),
                      0);
-    move.history_offset = 1;
     assert_int_equal(store_commit(&f->store, &batch, NULL), 0);
     assert_int_equal(
         store_quarantine(&f->store, home, 5, ODK_STR(REASON), NULL), 0);
     assert_int_equal(run(f, home, REASON, NULL), ODK_ECORRUPT);
-    (void)snprintf(place, sizeof(place), "odradek.history/%d offset 1: ", home);
+    (void)snprintf(place, sizeof(place),
+                   "odradek.history/%d offset %lld: ", home,
+                   (long long)move.history_offset);
     assert_non_null(strstr(f->err.message, place));
     assert_non_null(strstr(f->err.message, "chain hash"));
     assert_int_equal(store_mem_count(f->target).executions, 0);
@@ -587,7 +633,7 @@ lost_commits_are_repaired_and_every_run_ends_once(void **state)
     drive(f, 100);
     size_t executions = store_mem_count(f->world.db).executions;
     size_t histories = store_mem_count(f->world.db).histories;
-    uint64_t before = digest(f->world.db);
+    uint64_t before = digest(f, f->world.db);
     fail_over_to(f, backup);
     assert_true(world_logged(&f->world, "shard.quarantined"));
     open_rebuild(f, f->world.db);
@@ -597,7 +643,7 @@ lost_commits_are_repaired_and_every_run_ends_once(void **state)
     }
     close_rebuild(f);
     assert_int_equal(store_mem_count(f->world.db).histories, histories);
-    assert_true(digest(f->world.db) == before);
+    assert_true(digest(f, f->world.db) == before);
     world_pass(&f->world, 20000);
     assert_int_equal(lane_stats(f->world.lanes[0])->shards_owned,
                      WORLD_PARTITIONS);
