@@ -74,6 +74,17 @@ void bus_mem_truncate_tail(struct bus_mem_broker *broker, struct odk_str topic,
 bool bus_mem_read(const struct bus_mem_broker *broker, struct odk_str topic,
                   int32_t partition, int64_t offset, struct bus_message *out);
 
+/** What a group has committed for a place, for a checker; -1: nothing. */
+int64_t bus_mem_group_offset(const struct bus_mem_broker *broker,
+                             const char *group_id, struct odk_str topic,
+                             int32_t partition);
+
+/** As kafka-consumer-groups --reset-offsets does: without metadata. The place
+ * must exist. */
+void bus_mem_group_reset(struct bus_mem_broker *broker, const char *group_id,
+                         struct odk_str topic, int32_t partition,
+                         int64_t offset);
+
 /** Connects one more bus. The strings of options are copied. ODK_ENOTFOUND: a
  * topic is missing; ODK_ECONFLICT: twins differ in partitions. */
 int bus_mem_open(struct bus_mem_broker *broker,

@@ -244,3 +244,35 @@ mem_group_offset(struct mem_group *group, size_t topic, int32_t partition)
     odk_buf_init(&made->metadata, 0);
     return made;
 }
+
+int64_t
+bus_mem_group_offset(const struct bus_mem_broker *broker, const char *group_id,
+                     struct odk_str topic, int32_t partition)
+{
+    ptrdiff_t at = mem_topic_find(broker, topic);
+
+    for (size_t i = 0; i < broker->n_groups; i++) {
+        const struct mem_group *group = broker->groups[i];
+        for (size_t k = 0; k < group->n_offsets; k++) {
+            if (strcmp(group->id, group_id) == 0 &&
+                (ptrdiff_t)group->offsets[k].topic == at &&
+                group->offsets[k].partition == partition) {
+                return group->offsets[k].offset;
+            }
+        }
+    }
+    return -1;
+}
+
+void
+bus_mem_group_reset(struct bus_mem_broker *broker, const char *group_id,
+                    struct odk_str topic, int32_t partition, int64_t offset)
+{
+    ptrdiff_t at = mem_topic_find(broker, topic);
+
+    odk_assert(at >= 0);
+    struct mem_offset *stored = mem_group_offset(
+        mem_group_get(broker, group_id), (size_t)at, partition);
+    stored->offset = offset;
+    odk_buf_clear(&stored->metadata);
+}

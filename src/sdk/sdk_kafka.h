@@ -151,10 +151,11 @@ int sdk_consumer_commit(struct sdk_consumer *consumer,
                         const struct sdk_place *places, size_t n_places,
                         struct odk_err *err) ODK_MUST_USE;
 
-/** Flow control of a partition; resuming continues at the offset. */
+/** Flow control of a partition; resuming continues at the offset, or leaves it
+ * paused: ODK_ECONN, ODK_ETIMEOUT, … */
 void sdk_consumer_pause(struct sdk_consumer *consumer, int32_t partition);
-void sdk_consumer_resume(struct sdk_consumer *consumer, int32_t partition,
-                         int64_t offset);
+int sdk_consumer_resume(struct sdk_consumer *consumer, int32_t partition,
+                        int64_t offset, struct odk_err *err) ODK_MUST_USE;
 
 /** Number of partitions of the side topic that are read. */
 size_t sdk_consumer_side_count(const struct sdk_consumer *consumer);

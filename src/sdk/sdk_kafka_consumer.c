@@ -510,20 +510,21 @@ sdk_consumer_pause(struct sdk_consumer *consumer, int32_t partition)
     flow(consumer, partition, rd_kafka_pause_partitions);
 }
 
-void
+int
 sdk_consumer_resume(struct sdk_consumer *consumer, int32_t partition,
-                    int64_t offset)
+                    int64_t offset, struct odk_err *err)
 {
     const struct sdk_place place = {.partition = partition, .offset = offset};
     rd_kafka_topic_partition_list_t *list = list_of(consumer, &place, 1);
     rd_kafka_resp_err_t code = seek(consumer, list);
 
-    if (code) {
-        sdk_log(consumer->config, 4, "%s/%d: seek: %s", consumer->topic,
-                (int)partition, rd_kafka_err2str(code));
-    }
     rd_kafka_topic_partition_list_destroy(list);
+    if (code) {
+        /* It would go on behind records that were thrown away. */
+        return sdk_kafka_fail(err, code, "seek");
+    }
     flow(consumer, partition, rd_kafka_resume_partitions);
+    return 0;
 }
 
 size_t

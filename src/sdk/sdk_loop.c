@@ -172,7 +172,7 @@ sdk_loop_begin(struct odradek_worker *worker, struct odk_err *err)
                                 &worker->producer, err);
 
     if (ret == 0) {
-        ret = sdk_pool_new((size_t)worker->config->concurrency, &worker->pool);
+        ret = sdk_pool_new(worker->config, &worker->pool);
     }
     for (size_t i = 0; ret == 0 && i < worker->n_queues; i++) {
         ret = sdk_queue_open(worker->queues[i], err);
@@ -180,7 +180,7 @@ sdk_loop_begin(struct odradek_worker *worker, struct odk_err *err)
     return ret;
 }
 
-/** Frees tasks whose answers Kafka did not confirm before the end. */
+/** Frees tasks of which Kafka did not confirm a record before the end. */
 static void
 forget_open(struct odradek_worker *worker)
 {
@@ -189,8 +189,10 @@ forget_open(struct odradek_worker *worker)
 
         while ((node = odk_map_next(&worker->queues[i]->open, NULL)) != NULL) {
             odk_map_remove(&worker->queues[i]->open, node);
-            sdk_task_free(ODK_CONTAINER(node, struct odradek_task, node));
         }
+    }
+    while (worker->newest) {
+        sdk_task_free(worker->newest);
     }
     worker->unsent = NULL;
     worker->n_open = 0;

@@ -55,8 +55,10 @@ void sdk_task_run(struct odradek_task *task);
 
 struct sdk_pool;
 
-/** n threads; 0: sdk_pool_run_inline does the work. ODK_ELIMIT. */
-int sdk_pool_new(size_t n, struct sdk_pool **out) ODK_MUST_USE;
+/** As many threads as config->concurrency says; 0: sdk_pool_run_inline does the
+ * work. ODK_ELIMIT. */
+int sdk_pool_new(const struct odradek_config *config,
+                 struct sdk_pool **out) ODK_MUST_USE;
 /** Waits for running handlers; waiting tasks are handed over as dropped ones
  * are. */
 void sdk_pool_free(struct sdk_pool *pool);

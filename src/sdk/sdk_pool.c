@@ -40,8 +40,9 @@ thread_main(void *arg)
 }
 
 int
-sdk_pool_new(size_t n, struct sdk_pool **out)
+sdk_pool_new(const struct odradek_config *config, struct sdk_pool **out)
 {
+    size_t n = (size_t)config->concurrency;
     struct sdk_pool *pool =
         calloc(1, sizeof(*pool) + n * sizeof(pool->threads[0]));
     pthread_attr_t attributes;

@@ -69,8 +69,10 @@ struct sdk_handler {
 };
 
 struct odradek_task {
-    struct odk_map_node node;  /**< in its queue, by token, while open */
-    struct odradek_task *next; /**< in the pool, or among the held or done */
+    struct odk_map_node node;   /**< in its queue, by token, while open */
+    struct odradek_task *next;  /**< in the pool, or among the held or done */
+    struct odradek_task *older; /**< among all of the worker */
+    struct odradek_task *newer;
     struct odradek_worker *worker;
     struct sdk_queue *queue;
     const struct sdk_handler *handler; /**< NULL: unknown type */
@@ -157,6 +159,8 @@ struct sdk_queue {
     int64_t fenced_at; /**< the first time of a row */
     int n_fenced;
 
+    int64_t resume_at; /**< next try to resume a partition; 0: none failed */
+
     /* Commits. */
     bool is_committing;
     int64_t commit_at; /**< not before */
@@ -187,6 +191,7 @@ struct odradek_worker {
     int wake_fd;
     struct sdk_queue *queues[SDK_QUEUES_MAX];
     size_t n_queues;
+    struct odradek_task *newest; /**< of all tasks that are not freed */
     size_t open_bytes;
     size_t n_open;
     atomic_bool is_stopping;
@@ -235,6 +240,8 @@ void sdk_worker_wake(struct odradek_worker *worker);
 /** A copy of what the record says; NULL: out of memory. */
 struct odradek_task *sdk_task_new(const struct codec_task *record,
                                   const struct sdk_event *event) ODK_MUST_USE;
+/** Puts a new task among those of the worker, until it is freed. */
+void sdk_task_own(struct odradek_worker *worker, struct odradek_task *task);
 void sdk_task_free(struct odradek_task *task);
 
 /** Whether nobody wants it any more. */

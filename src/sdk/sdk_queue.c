@@ -605,7 +605,7 @@ make_task(struct sdk_queue *queue, const struct sdk_event *event, bool *is_open)
         *is_open = true;
         return NULL;
     }
-    task->worker = worker;
+    sdk_task_own(worker, task);
     task->queue = queue;
     task->handler = find_handler(queue, record.task.type);
     task->generation = queue->partitions[event->partition].generation;
@@ -664,10 +664,32 @@ on_task(struct sdk_queue *queue, const struct sdk_event *event)
     }
 }
 
+/** What was thrown away while it was paused must be read again: a partition
+ * that cannot be set back stays paused until the next try. */
+static void
+resume(struct sdk_queue *queue, int32_t number)
+{
+    struct sdk_partition *partition = &queue->partitions[number];
+    struct odk_err err = {0};
+
+    if (sdk_consumer_resume(queue->consumer, number, partition->next, &err) ==
+        0) {
+        partition->is_paused = false;
+        return;
+    }
+    sdk_log(queue->worker->config, 4, "%s/%d: %s: trying again", queue->topic,
+            (int)number, err.message);
+    queue->resume_at = sdk_worker_ticks(queue->worker) + RETRY_MS;
+}
+
 /** Lets paused partitions go on that have room for half a window. */
 static void
 step_flow(struct sdk_queue *queue)
 {
+    if (sdk_worker_ticks(queue->worker) < queue->resume_at) {
+        return;
+    }
+    queue->resume_at = 0;
     for (size_t i = 0; i < queue->n_partitions; i++) {
         struct sdk_partition *partition = &queue->partitions[i];
 
@@ -675,8 +697,7 @@ step_flow(struct sdk_queue *queue)
             !is_full(queue, partition) &&
             partition->progress.count <= partition->progress.window / 2 &&
             partition->progress.n_ranges <= SDK_RANGES_MAX / 2) {
-            partition->is_paused = false;
-            sdk_consumer_resume(queue->consumer, (int32_t)i, partition->next);
+            resume(queue, (int32_t)i);
         }
     }
 }
@@ -816,6 +837,9 @@ sdk_queue_due(const struct sdk_queue *queue, int64_t until)
     }
     if (queue->held.first) {
         until = earlier(until, soon);
+    }
+    if (queue->resume_at > 0) {
+        until = earlier(until, queue->resume_at);
     }
     if (!queue->is_committing && is_changed(queue)) {
         until = earlier(until, queue->commit_at);

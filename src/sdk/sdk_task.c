@@ -111,8 +111,27 @@ sdk_task_new(const struct codec_task *record, const struct sdk_event *event)
 }
 
 void
+sdk_task_own(struct odradek_worker *worker, struct odradek_task *task)
+{
+    task->worker = worker;
+    task->older = worker->newest;
+    if (task->older) {
+        task->older->newer = task;
+    }
+    worker->newest = task;
+}
+
+void
 sdk_task_free(struct odradek_task *task)
 {
+    if (task->older) {
+        task->older->newer = task->newer;
+    }
+    if (task->newer) {
+        task->newer->older = task->older;
+    } else {
+        task->worker->newest = task->older;
+    }
     free(task->output);
     free(task->output_type);
     free(task->cause);

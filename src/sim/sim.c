@@ -40,6 +40,28 @@ sim_is_mutant(const struct sim *sim, enum sim_mutant mutant)
     return sim->options->mutant == mutant;
 }
 
+static const struct {
+    const char *name;
+    const char *text;
+} checks[] = {
+
+#define X(constant, name, text) {name, text},
+    SIM_CHECK_TABLE(X)
+#undef X
+};
+
+const char *
+sim_check_name(enum sim_check check)
+{
+    return checks[check].name;
+}
+
+const char *
+sim_check_text(enum sim_check check)
+{
+    return checks[check].text;
+}
+
 /* ---- the story ---- */
 
 static void
@@ -72,7 +94,7 @@ sim_trace(struct sim *sim, const char *fmt, ...)
 }
 
 void
-sim_fail(struct sim *sim, const char *fmt, ...)
+sim_fail(struct sim *sim, enum sim_check check, const char *fmt, ...)
 {
     va_list args;
 
@@ -80,10 +102,11 @@ sim_fail(struct sim *sim, const char *fmt, ...)
         return;
     }
     sim->is_failed = true;
+    sim->check = check;
     va_start(args, fmt);
     (void)vsnprintf(sim->problem, sizeof(sim->problem), fmt, args);
     va_end(args);
-    sim_trace(sim, "BROKEN: %s", sim->problem);
+    sim_trace(sim, "BROKEN (%s): %s", sim_check_name(check), sim->problem);
 }
 
 static void
@@ -212,7 +235,7 @@ step(struct sim *sim, odk_time_ms until)
         sim_read(sim);
     }
     if (++sim->stats.events > EVENTS_MAX) {
-        sim_fail(sim, "no end after %llu steps",
+        sim_fail(sim, SIM_CHECK_LIVENESS, "no end after %llu steps",
                  (unsigned long long)sim->stats.events);
     }
     return true;
@@ -244,6 +267,7 @@ world_make(struct sim *sim)
     odk_buf_init(&sim->buf, 0);
     odk_map_init(&sim->runs);
     odk_map_init(&sim->keys);
+    odk_map_init(&sim->tasks);
     sim->broker = bus_mem_broker_new();
     sim->db = sim->dbs[sim->n_dbs++] = store_mem_db_new();
     sim->server = 1;
@@ -259,6 +283,7 @@ static void
 world_free(struct sim *sim)
 {
     sim_nodes_end(sim);
+    sim_hands_end(sim);
     sim_model_release(sim);
     bus_mem_broker_free(sim->broker);
     for (size_t i = 0; i < sim->n_dbs; i++) {
@@ -303,7 +328,8 @@ watch(struct sim *sim, void *arg)
                       node->is_doomed ? ", doomed" : "", node->idle);
         }
         sim_check_end(sim);
-        sim_fail(sim, "not everything has finished %lld s after the last fault",
+        sim_fail(sim, SIM_CHECK_LIVENESS,
+                 "not everything has finished %lld s after the last fault",
                  (long long)(CALM_MS_MAX / 1000));
         return;
     }
@@ -319,6 +345,12 @@ world_run(struct sim *sim)
         sim->nodes[i].id = i;
         sim_node_start(sim, &sim->nodes[i],
                        sim_between(&sim->rand, 0, i ? 3000 : 0));
+    }
+    for (int i = 0; i < sim->profile.hands; i++) {
+        sim->hands[i].sim = sim;
+        sim->hands[i].id = i;
+        sim_hand_start(sim, &sim->hands[i],
+                       sim_between(&sim->rand, 0, i ? 5000 : 0));
     }
     sim_clients_start(sim);
     sim_faults_start(sim);
@@ -345,6 +377,7 @@ sim_run(const struct sim_options *options, struct sim_result *out)
     world_make(sim);
     world_run(sim);
     *out = (struct sim_result){.is_failed = sim->is_failed,
+                               .check = sim->check,
                                .hash = sim->hash,
                                .events = sim->stats.events,
                                .faults = sim->stats.faults,

@@ -14,6 +14,66 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/** What is checked; a failure names its checker. X(constant, name, text) */
+#define SIM_CHECK_TABLE(X)                                                     \
+    X(FENCE, "fence",                                                          \
+      "only the last acquirer commits, and no shard in "                       \
+      "quarantine moves (I2)")                                                 \
+    X(SHARD_ROW, "shard-row",                                                  \
+      "offsets, numbers and clock of a shard never go back (I1, I4, I10)")     \
+    X(OUTBOX, "outbox",                                                        \
+      "what leaves the outbox is on the broker or parked (I5)")                \
+    X(NUMBER, "number", "a number is given once (I4)")                         \
+    X(COMMITTED, "committed",                                                  \
+      "what is on a topic was committed, under this number, to this place, "   \
+      "with these bytes (I3, I4)")                                             \
+    X(GAPLESS, "gapless",                                                      \
+      "a reader with a watermark passes over nothing (I6, I7, I8)")            \
+    X(ONCE, "once", "a reader with a watermark sees nothing twice (I8)")       \
+    X(RECORD, "record", "topics hold the records they are meant for")          \
+    X(VERSION, "version",                                                      \
+      "versions of a run are gapless, a closed run stays "                     \
+      "as it closed (I1)")                                                     \
+    X(HISTORY, "history",                                                      \
+      "odradek.history is the stored history: gapless, "                       \
+      "append-only, the same bytes")                                           \
+    X(INPUT, "input", "an input is applied once to a run (I10)")               \
+    X(ORDER, "order", "inputs of a workflow id keep their order")              \
+    X(TIMER, "timer", "no timer early, twice, lost, or after its drop")        \
+    X(FOLD, "fold", "fold(history) = state, byte for byte (I1)")               \
+    X(REPLY, "reply",                                                          \
+      "every command is answered once, every accepted start "                  \
+      "is told its end, repeats hear the same (I10)")                          \
+    X(SIGNAL, "signal", "an accepted signal is in one history, once")          \
+    X(DEADLETTER, "deadletter", "a bad record is one dead letter")             \
+    X(SAGA, "saga",                                                            \
+      "each entry was undone or skipped once, or dropped by "                  \
+      "the Pivot (saga.md)")                                                   \
+    X(SAGA_OPEN, "saga-open",                                                  \
+      "no compensation runs while a forward task of the scope is open")        \
+    X(TASK, "task",                                                            \
+      "each task is begun by a worker, once if nothing disturbs "              \
+      "it (protocol.md, Workers)")                                             \
+    X(QUARANTINE, "quarantine",                                                \
+      "a shard stops when what it built on is lost, "                          \
+      "and for no other reason")                                               \
+    X(MEMORY, "memory", "caches and queues stay within their bounds")          \
+    X(OWNER, "owner",                                                          \
+      "no shard without a working owner longer than the "                      \
+      "time-outs allow")                                                       \
+    X(LIVENESS, "liveness", "everything finishes when the faults are over")
+
+enum sim_check {
+#define X(constant, name, text) SIM_CHECK_##constant,
+    SIM_CHECK_TABLE(X)
+#undef X
+    SIM_CHECK_COUNT
+};
+
+/** Name and sentence of a checker. */
+const char *sim_check_name(enum sim_check check);
+const char *sim_check_text(enum sim_check check);
+
 /** Deliberate mistakes at the ports and in the reader: each must be caught. */
 #define SIM_MUTANT_TABLE(X)                                                    \
     X(PUBLISH_FIRST, "publish-first", "outputs are produced before COMMIT")    \
@@ -56,6 +116,7 @@ struct sim_options {
 
 struct sim_result {
     bool is_failed;
+    enum sim_check check; /**< that failed */
     char problem[512];
     uint64_t hash;        /**< of all events */
     uint64_t events;      /**< steps of the simulator */

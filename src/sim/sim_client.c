@@ -285,12 +285,14 @@ closed_seen(struct sim *sim, size_t index, const struct codec_reply *reply)
     struct sim_command *command = command_at(sim, index);
 
     if (command->is_closed) {
-        sim_fail(sim, "command c-%zu got two closed replies", index);
+        sim_fail(sim, SIM_CHECK_REPLY, "command c-%zu got two closed replies",
+                 index);
     }
     command->is_closed = true;
     if (command->is_answered && !odk_str_is(reply->run_id, command->run_id)) {
-        sim_fail(sim, "command c-%zu: accepted as run %s, closed as %.*s",
-                 index, command->run_id, ODK_STR_ARG(reply->run_id));
+        sim_fail(sim, SIM_CHECK_REPLY,
+                 "command c-%zu: accepted as run %s, closed as %.*s", index,
+                 command->run_id, ODK_STR_ARG(reply->run_id));
     }
 }
 
@@ -303,7 +305,8 @@ sim_reply_seen(struct sim *sim, const struct bus_message *message,
 
     (void)message;
     if (record->kind != CODEC_REPLY || index == SIZE_MAX) {
-        sim_fail(sim, "a reply topic holds what is no reply of ours");
+        sim_fail(sim, SIM_CHECK_RECORD,
+                 "a reply topic holds what is no reply of ours");
         return;
     }
     sim_trace(sim, "reply to c-%zu: %s %.*s %.*s", index,
@@ -315,7 +318,8 @@ sim_reply_seen(struct sim *sim, const struct bus_message *message,
     }
     struct sim_command *command = command_at(sim, index);
     if (command->is_answered) {
-        sim_fail(sim, "command c-%zu was answered twice", index);
+        sim_fail(sim, SIM_CHECK_REPLY, "command c-%zu was answered twice",
+                 index);
     }
     command->is_answered = true;
     command->reply = reply->kind;
@@ -338,9 +342,9 @@ sim_deadletter_seen(struct sim *sim, const struct bus_message *message,
         index_of(sim, odk_str_from(message->value, sizeof(prefix) - 1));
     sim_trace(sim, "dead letter of c-%zu", index);
     if (index == SIZE_MAX || !command_at(sim, index)->is_garbage) {
-        sim_fail(sim, "a dead letter that nobody sent");
+        sim_fail(sim, SIM_CHECK_DEADLETTER, "a dead letter that nobody sent");
     } else if (++command_at(sim, index)->n_effects > 1) {
-        sim_fail(sim, "two dead letters of c-%zu", index);
+        sim_fail(sim, SIM_CHECK_DEADLETTER, "two dead letters of c-%zu", index);
     }
 }
 
@@ -350,7 +354,8 @@ sim_signal_seen(struct sim *sim, const json_t *value)
     size_t index = (size_t)json_integer_value(json_get(value, "n"));
 
     if (index >= sim->commands.n || !command_at(sim, index)->is_signal) {
-        sim_fail(sim, "a history holds a signal that nobody sent");
+        sim_fail(sim, SIM_CHECK_SIGNAL,
+                 "a history holds a signal that nobody sent");
     } else {
         command_at(sim, index)->n_effects++;
     }

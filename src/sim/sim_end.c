@@ -32,11 +32,29 @@ are_runs_closed(const struct sim *sim)
     return true;
 }
 
+/* Whether the workers have committed everything. */
+static bool
+are_tasks_done(const struct sim *sim)
+{
+    const struct sim_topic *tasks =
+        &sim->topics[sim_topic_find(sim, ODK_STR(SIM_TOPIC_TASKS))];
+
+    for (int32_t p = 0; p < tasks->partitions; p++) {
+        int64_t committed = bus_mem_group_offset(sim->broker, SIM_GROUP_WORKERS,
+                                                 ODK_STR(SIM_TOPIC_TASKS), p);
+        if (tasks->offset[p] > 0 && committed < tasks->offset[p]) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool
 sim_is_done(struct sim *sim)
 {
-    return !sim->is_losing && store_mem_count(sim->db).outputs == 0 &&
-           are_runs_closed(sim) && are_shards_idle(sim);
+    return !sim->is_losing && are_tasks_done(sim) &&
+           store_mem_count(sim->db).outputs == 0 && are_runs_closed(sim) &&
+           are_shards_idle(sim);
 }
 
 /* ---- fold(history) = state ---- */
@@ -49,7 +67,7 @@ machines_find(struct sim *sim)
     while ((row = store_mem_execution_next(sim->db, row)) != NULL) {
         struct sim_run *run = sim_run_find(sim, row->run_id);
         if (!run) {
-            sim_fail(sim, "%.*s: a row of an unknown run",
+            sim_fail(sim, SIM_CHECK_FOLD, "%.*s: a row of an unknown run",
                      ODK_STR_ARG(row->workflow_key));
             return;
         }
@@ -70,12 +88,13 @@ replay(struct sim *sim)
          i++) {
         struct sim_run *run = sim_run_find(sim, row->run_id);
         if (!run || !run->machine) {
-            sim_fail(sim, "a history row of an unknown run");
+            sim_fail(sim, SIM_CHECK_FOLD, "a history row of an unknown run");
             return;
         }
         if (engine_replay(&run->replayed, run->machine, row->entries, &err) !=
             0) {
-            sim_fail(sim, "%.*s: version %lld cannot be replayed: %s",
+            sim_fail(sim, SIM_CHECK_FOLD,
+                     "%.*s: version %lld cannot be replayed: %s",
                      ODK_STR_ARG(run->key), (long long)row->version,
                      err.message);
             return;
@@ -92,21 +111,22 @@ check_run(struct sim *sim, const struct store_execution_write *row)
     struct sim_run *run = sim_run_find(sim, row->run_id);
 
     if (!run || !run->replayed) {
-        sim_fail(sim, "%.*s: a run without a history",
+        sim_fail(sim, SIM_CHECK_FOLD, "%.*s: a run without a history",
                  ODK_STR_ARG(row->workflow_key));
         return;
     }
     odk_buf_clear(&sim->buf);
     engine_save(run->replayed, &sim->buf);
     if (!odk_str_eq(odk_buf_str(&sim->buf), row->state)) {
-        sim_fail(sim, "%.*s: the history does not fold to the state",
+        sim_fail(sim, SIM_CHECK_FOLD,
+                 "%.*s: the history does not fold to the state",
                  ODK_STR_ARG(run->key));
         sim_trace(sim, "folded: %.*s", ODK_STR_ARG(odk_buf_str(&sim->buf)));
         sim_trace(sim, "stored: %.*s", ODK_STR_ARG(row->state));
     }
     if (row->status == ENGINE_RUNNING) {
-        sim_fail(sim, "%.*s (%.*s) is still running", ODK_STR_ARG(run->key),
-                 ODK_STR_ARG(row->definition));
+        sim_fail(sim, SIM_CHECK_LIVENESS, "%.*s (%.*s) is still running",
+                 ODK_STR_ARG(run->key), ODK_STR_ARG(row->definition));
         sim_trace(sim, "%.*s", ODK_STR_ARG(row->state));
         return;
     }
@@ -122,16 +142,19 @@ check_timers(struct sim *sim)
         const struct sim_timer *timers = run->timers.items;
         for (size_t i = 0; i < run->timers.n; i++) {
             if (!timers[i].is_fired && !timers[i].is_dropped) {
-                sim_fail(sim, "%.*s: timer %llu is lost", ODK_STR_ARG(run->key),
+                sim_fail(sim, SIM_CHECK_TIMER, "%.*s: timer %llu is lost",
+                         ODK_STR_ARG(run->key),
                          (unsigned long long)timers[i].id);
             }
         }
     }
     if (counts.timers > 0) {
-        sim_fail(sim, "%zu timers of closed runs are left", counts.timers);
+        sim_fail(sim, SIM_CHECK_TIMER, "%zu timers of closed runs are left",
+                 counts.timers);
     }
     if (counts.outputs > 0) {
-        sim_fail(sim, "%zu outputs are left in the outbox", counts.outputs);
+        sim_fail(sim, SIM_CHECK_OUTBOX, "%zu outputs are left in the outbox",
+                 counts.outputs);
     }
 }
 
@@ -145,18 +168,19 @@ check_command(struct sim *sim, size_t index)
 
     if (command->is_garbage) {
         if (command->n_effects != 1) {
-            sim_fail(sim, "garbage c-%zu has left no trace", index);
+            sim_fail(sim, SIM_CHECK_DEADLETTER,
+                     "garbage c-%zu has left no trace", index);
         }
         return;
     }
     if (!command->is_answered && !command->is_flaky) {
-        sim_fail(sim, "command c-%zu got no answer", index);
+        sim_fail(sim, SIM_CHECK_REPLY, "command c-%zu got no answer", index);
         return;
     }
     if (command->kind == CODEC_START_WORKFLOW && !command->is_flaky &&
         command->reply == CODEC_REPLY_KIND_ACCEPTED && !command->is_closed) {
-        sim_fail(sim, "command c-%zu was accepted, its run never closed",
-                 index);
+        sim_fail(sim, SIM_CHECK_REPLY,
+                 "command c-%zu was accepted, its run never closed", index);
     }
 }
 
@@ -186,8 +210,9 @@ check_repeat(struct sim *sim, size_t index)
             !odk_str_is(odk_str(all[i].code), command->code) ||
             !odk_str_is(odk_str(all[i].run_id), command->run_id) ||
             all[i].is_conflict != command->is_conflict) {
-            sim_fail(sim, "c-%zu and its repeat c-%zu were told different",
-                     index, i);
+            sim_fail(sim, SIM_CHECK_REPLY,
+                     "c-%zu and its repeat c-%zu were told different", index,
+                     i);
         }
         return;
     }
@@ -211,7 +236,8 @@ check_signal(struct sim *sim, size_t index)
     }
     if (all[index].n_effects > 1 ||
         (is_known && all[index].n_effects != (is_accepted ? 1 : 0))) {
-        sim_fail(sim, "signal c-%zu was %s and has %d effects", index,
+        sim_fail(sim, SIM_CHECK_SIGNAL,
+                 "signal c-%zu was %s and has %d effects", index,
                  is_accepted ? "accepted" : "rejected", all[index].n_effects);
     }
 }
@@ -235,6 +261,7 @@ sim_check_end(struct sim *sim)
     }
     if (!sim->is_failed) {
         check_timers(sim);
+        sim_tasks_check(sim);
     }
 }
 
@@ -258,8 +285,8 @@ sim_check_lost(struct sim *sim)
         struct store_shard row = {0};
         if (sim->shards[s].must_stop && !is_grown_again(sim, s) &&
             (!store_mem_shard(sim->db, s, &row) || !row.quarantine.ptr)) {
-            sim_fail(sim, "shard %d goes on though what it built on is lost",
-                     s);
+            sim_fail(sim, SIM_CHECK_TIMER,
+                     "shard %d goes on though what it built on is lost", s);
         }
     }
 }

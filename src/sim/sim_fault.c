@@ -47,8 +47,17 @@ sim_profile_draw(struct sim *sim)
     profile->has_skew = sim_chance(rand, 500);
     profile->is_losing = is_last_act && sim_chance(rand, 500);
     profile->is_truncating = is_last_act && !profile->is_losing;
+    profile->hands = (int)sim_between(rand, 1, SIM_HANDS_MAX);
+    profile->hand_every =
+        sim_chance(rand, 400) ? 0 : pick(rand, 100, 500, 3000);
+    profile->window = (size_t)pick(rand, 2, 10, 1000);
     draw_sizes(profile, rand);
     sim->until_fault = 1 + sim_below(&sim->chaos, 2 * profile->point_every + 1);
+    sim->until_hand_fault =
+        1 + sim_below(&sim->chaos, 2 * profile->hand_every + 1);
+    sim_trace(sim, "workers: %d, window %zu, a fault in %llu calls",
+              profile->hands, profile->window,
+              (unsigned long long)profile->hand_every);
     sim_trace(sim,
               "world: %d processes, %d partitions%s, %lld commands in %lld s, "
               "a fault in %llu calls, in %llu of 1,000 commits, every %lld ms",
@@ -233,8 +242,12 @@ fault(struct sim *sim, void *arg)
         return;
     }
     sim->stats.faults++;
-    if (roll < 55) {
+    if (roll < 45) {
         node_fault(sim, sim_below(&sim->chaos, 100));
+    } else if (roll < 55 && sim->profile.hand_every) {
+        sim_hand_fault(
+            &sim->hands[sim_below(&sim->chaos, (uint64_t)sim->profile.hands)],
+            sim_below(&sim->chaos, 100));
     } else if (roll < 70) {
         broker_down(sim);
     } else if (roll < 80) {
@@ -393,6 +406,9 @@ sim_faults_end(struct sim *sim)
             bus_mem_hold_sends(&node->bus, false);
             bus_mem_hold_acks(&node->bus, false);
         }
+    }
+    for (int i = 0; i < sim->profile.hands; i++) {
+        sim_hand_heal(&sim->hands[i]);
     }
     sim->is_dirty = true;
 }

@@ -24,15 +24,15 @@ check_timer(struct sim *sim, struct sim_run *run,
     struct sim_timer *timer = timer_find(run, (uint64_t)record->timer_id);
 
     if (!timer || timer->is_fired || timer->is_dropped) {
-        sim_fail(sim, "%.*s: timer %lld fires %s", ODK_STR_ARG(run->key),
-                 (long long)record->timer_id,
+        sim_fail(sim, SIM_CHECK_TIMER, "%.*s: timer %lld fires %s",
+                 ODK_STR_ARG(run->key), (long long)record->timer_id,
                  !timer              ? "and was never set"
                  : timer->is_dropped ? "after it was dropped"
                                      : "twice");
         return;
     }
     if (record->timestamp < timer->due) {
-        sim_fail(sim, "%.*s: timer %lld fires %lld ms early",
+        sim_fail(sim, SIM_CHECK_TIMER, "%.*s: timer %lld fires %lld ms early",
                  ODK_STR_ARG(run->key), (long long)record->timer_id,
                  (long long)(timer->due - record->timestamp));
     }
@@ -46,7 +46,7 @@ take_timers(struct sim *sim, struct sim_run *run,
     for (size_t i = 0; i < record->n_timers_set; i++) {
         uint64_t id = (uint64_t)record->timers_set[i].id;
         if (timer_find(run, id)) {
-            sim_fail(sim, "%.*s: timer %llu is set twice",
+            sim_fail(sim, SIM_CHECK_TIMER, "%.*s: timer %llu is set twice",
                      ODK_STR_ARG(run->key), (unsigned long long)id);
             return;
         }
@@ -58,7 +58,8 @@ take_timers(struct sim *sim, struct sim_run *run,
         struct sim_timer *timer =
             timer_find(run, (uint64_t)record->timers_dropped[i]);
         if (!timer) {
-            sim_fail(sim, "%.*s: timer %lld is dropped and was never set",
+            sim_fail(sim, SIM_CHECK_TIMER,
+                     "%.*s: timer %lld is dropped and was never set",
                      ODK_STR_ARG(run->key),
                      (long long)record->timers_dropped[i]);
             return;
@@ -75,15 +76,18 @@ check_origin(struct sim *sim, struct sim_run *run,
     int64_t offset = record->origin.offset;
 
     if (record->origin.partition != run->shard) {
-        sim_fail(sim, "%.*s: an input of another shard", ODK_STR_ARG(run->key));
+        sim_fail(sim, SIM_CHECK_INPUT, "%.*s: an input of another shard",
+                 ODK_STR_ARG(run->key));
     }
     if (offset < run->next[place]) {
-        sim_fail(sim, "%.*s: input %.*s/%lld is applied twice or out of order",
+        sim_fail(sim, SIM_CHECK_INPUT,
+                 "%.*s: input %.*s/%lld is applied twice or out of order",
                  ODK_STR_ARG(run->key), ODK_STR_ARG(record->origin.topic),
                  (long long)offset);
     }
     if (offset + 1 < run->workflow->next[place]) {
-        sim_fail(sim, "%.*s: input %.*s/%lld is applied after a later one",
+        sim_fail(sim, SIM_CHECK_ORDER,
+                 "%.*s: input %.*s/%lld is applied after a later one",
                  ODK_STR_ARG(run->key), ODK_STR_ARG(record->origin.topic),
                  (long long)offset);
     }
@@ -100,7 +104,8 @@ check_entries(struct sim *sim, struct sim_run *run)
     json_t *list = json_parse(entries, NULL);
 
     if (row->len != entries.len || row->hash != odk_hash64(entries, 0)) {
-        sim_fail(sim, "%.*s: version %lld on odradek.history is not the stored",
+        sim_fail(sim, SIM_CHECK_HISTORY,
+                 "%.*s: version %lld on odradek.history is not the stored",
                  ODK_STR_ARG(run->key), (long long)run->seen + 1);
     }
     for (size_t i = 0; i < json_array_size(list); i++) {
@@ -121,7 +126,8 @@ check_events(struct sim *sim, struct sim_run *run,
     }
     if (record->first_event_id != run->last_event_id + 1 ||
         record->last_event_id < record->first_event_id) {
-        sim_fail(sim, "%.*s: events %lld to %lld follow event %lld",
+        sim_fail(sim, SIM_CHECK_HISTORY,
+                 "%.*s: events %lld to %lld follow event %lld",
                  ODK_STR_ARG(run->key), (long long)record->first_event_id,
                  (long long)record->last_event_id,
                  (long long)run->last_event_id);
@@ -157,13 +163,13 @@ sim_history_seen(struct sim *sim, const struct bus_message *message,
     }
     if (record->kind != CODEC_HISTORY_RECORD ||
         !odk_uuid_parse(history->run_id, &run_id)) {
-        sim_fail(sim, "odradek.history holds what is none");
+        sim_fail(sim, SIM_CHECK_RECORD, "odradek.history holds what is none");
         return;
     }
     struct sim_run *run = sim_run_find(sim, run_id);
     if (!run || history->version != run->seen + 1 ||
         history->part != run->part + 1) {
-        sim_fail(sim,
+        sim_fail(sim, SIM_CHECK_HISTORY,
                  "%.*s: version %lld, part %d on odradek.history is not "
                  "the next one",
                  ODK_STR_ARG(history->workflow_id), (long long)history->version,

@@ -63,7 +63,7 @@ run_add(struct sim *sim, const struct store_execution_write *write)
     struct sim_run *run = sim_run_find(sim, write->run_id);
 
     if (run) {
-        sim_fail(sim, "a run of %.*s is new twice",
+        sim_fail(sim, SIM_CHECK_VERSION, "a run of %.*s is new twice",
                  ODK_STR_ARG(write->workflow_key));
         return;
     }
@@ -93,6 +93,7 @@ sim_model_release(struct sim *sim)
     }
     odk_map_release(&sim->runs);
     odk_map_release(&sim->keys);
+    odk_map_release(&sim->tasks);
 }
 
 /* ---- a commit ---- */
@@ -126,7 +127,7 @@ check_published(struct sim *sim, const struct store_shard_move *move,
         }
         if (output->seq <= move->published && !output->is_seen &&
             !output->is_void) {
-            sim_fail(sim,
+            sim_fail(sim, SIM_CHECK_OUTBOX,
                      "shard %d: number %llu leaves the outbox, but no broker "
                      "has it",
                      move->shard, (unsigned long long)output->seq);
@@ -142,28 +143,34 @@ commit_shard(const struct sim_node *node, const struct store_shard_move *move,
     struct sim_shard *shard = &sim->shards[move->shard];
 
     if (shard->owner != node || shard->owner_life != node->life) {
-        sim_fail(sim, "n%d commits to shard %d, which has another owner",
-                 node->id, move->shard);
+        sim_fail(sim, SIM_CHECK_FENCE,
+                 "n%d commits to shard %d, which has another owner", node->id,
+                 move->shard);
     }
     if (before->quarantine.ptr) {
-        sim_fail(sim, "n%d commits to shard %d, which is in quarantine",
-                 node->id, move->shard);
+        sim_fail(sim, SIM_CHECK_FENCE,
+                 "n%d commits to shard %d, which is in quarantine", node->id,
+                 move->shard);
     }
     if (move->next_command < shard->next[0] ||
         move->next_result < shard->next[1]) {
-        sim_fail(sim, "shard %d: its offsets go back", move->shard);
+        sim_fail(sim, SIM_CHECK_SHARD_ROW, "shard %d: its offsets go back",
+                 move->shard);
     }
     if (move->clock < shard->clock) {
-        sim_fail(sim, "shard %d: its clock goes back", move->shard);
+        sim_fail(sim, SIM_CHECK_SHARD_ROW, "shard %d: its clock goes back",
+                 move->shard);
     }
     if (move->clock > sim->now + AHEAD_MS_MAX) {
-        sim_fail(sim, "shard %d: its clock is %lld ms ahead", move->shard,
+        sim_fail(sim, SIM_CHECK_SHARD_ROW,
+                 "shard %d: its clock is %lld ms ahead", move->shard,
                  (long long)(move->clock - sim->now));
     }
     if (move->outbox_seq < shard->outbox_seq ||
         move->published > move->outbox_seq ||
         move->published < before->published) {
-        sim_fail(sim, "shard %d: its numbers go back", move->shard);
+        sim_fail(sim, SIM_CHECK_SHARD_ROW, "shard %d: its numbers go back",
+                 move->shard);
     }
     check_published(sim, move, before);
     shard->next[0] = move->next_command;
@@ -178,8 +185,8 @@ commit_output(struct sim *sim, const struct store_output_write *write)
     const struct store_output *from = &write->output;
 
     if (from->seq <= shard->outbox_seq) {
-        sim_fail(sim, "shard %d: number %llu is given twice", write->shard,
-                 (unsigned long long)from->seq);
+        sim_fail(sim, SIM_CHECK_NUMBER, "shard %d: number %llu is given twice",
+                 write->shard, (unsigned long long)from->seq);
         return;
     }
     shard->outbox_seq = from->seq;
@@ -212,11 +219,12 @@ commit_history(struct sim *sim, const struct store_history_write *write)
     struct sim_run *run = sim_run_find(sim, write->run_id);
 
     if (!run) {
-        sim_fail(sim, "history of a run that has no row");
+        sim_fail(sim, SIM_CHECK_VERSION, "history of a run that has no row");
         return;
     }
     if (write->version != (int64_t)run->rows.n + 1) {
-        sim_fail(sim, "%.*s: version %lld follows version %zu",
+        sim_fail(sim, SIM_CHECK_VERSION,
+                 "%.*s: version %lld follows version %zu",
                  ODK_STR_ARG(run->key), (long long)write->version, run->rows.n);
         return;
     }
@@ -233,13 +241,15 @@ commit_execution(struct sim *sim, const struct store_execution_write *write)
 
     odk_assert(run);
     if (write->version != (int64_t)run->rows.n) {
-        sim_fail(sim, "%.*s: a state of version %lld, a history of %zu",
+        sim_fail(sim, SIM_CHECK_VERSION,
+                 "%.*s: a state of version %lld, a history of %zu",
                  ODK_STR_ARG(run->key), (long long)write->version, run->rows.n);
     }
     /* A late effect may still be noted, but its end stays what it was. */
     if (run->status > ENGINE_RUNNING &&
         (write->status != run->status || write->is_status_changed)) {
-        sim_fail(sim, "%.*s: a closed run closes again", ODK_STR_ARG(run->key));
+        sim_fail(sim, SIM_CHECK_VERSION, "%.*s: a closed run closes again",
+                 ODK_STR_ARG(run->key));
     }
     run->status = write->status;
 }

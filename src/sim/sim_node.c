@@ -154,7 +154,8 @@ check_bounds(struct sim_node *node)
     size_t max = node->sim->profile.cache_bytes_max;
 
     if (max && stats->cache_bytes > max + (1u << 20)) {
-        sim_fail(node->sim, "n%d caches %llu bytes, its bound is %zu", node->id,
+        sim_fail(node->sim, SIM_CHECK_MEMORY,
+                 "n%d caches %llu bytes, its bound is %zu", node->id,
                  (unsigned long long)stats->cache_bytes, max);
     }
 }

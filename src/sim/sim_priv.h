@@ -4,9 +4,11 @@
 /*
  * Inside of the simulator: sim.c (time and events), sim_node.c (processes),
  * sim_bus.c and sim_store.c (the ports with faults), sim_fault.c (faults of the
- * world), sim_flow.c (definitions), sim_client.c, sim_worker.c, sim_read.c (the
- * reader with a watermark), sim_model.c (what was committed), sim_history.c
- * (odradek.history against it), sim_end.c and sim_saga.c (the last word).
+ * world), sim_flow.c (definitions), sim_client.c, sim_hand.c and sim_kafka.c
+ * (worker processes and their ports), sim_worker.c (what handlers do),
+ * sim_read.c (the reader with a watermark), sim_model.c (what was committed),
+ * sim_history.c (odradek.history against it), sim_end.c and sim_saga.c (the
+ * last word).
  */
 
 #include "asl/asl.h"
@@ -15,10 +17,17 @@
 #include "codec/codec.h"
 #include "engine/engine.h"
 #include "lane/lane.h"
+#include "sdk/odradek.h"
 #include "sim/sim.h"
 #include "store/store_mem.h"
 
+#define SIM_TOPIC_TASKS   "odradek.tasks.q"
+#define SIM_TOPIC_CANCELS "odradek.cancels.q"
+#define SIM_GROUP_WORKERS "odradek-worker.q"
+
 #define SIM_NODES_MAX      4
+#define SIM_HANDS_MAX      3
+#define SIM_ACKS_MAX       64 /* records of a worker in flight */
 #define SIM_PARTITIONS_MAX 6
 #define SIM_TOPICS_MAX     20
 #define SIM_RING           120 /* events of a story */
@@ -71,6 +80,15 @@ sim_chance(struct odk_rand *rand, uint64_t permille)
     return odk_rand_below(rand, 1000) < permille;
 }
 
+struct sim_vec {
+    void *items;
+    size_t n;
+    size_t size;
+};
+
+/** Room for one more item, zeroed. */
+void *sim_push(struct sim_vec *vec, size_t item_bytes);
+
 /** What kind of a world a seed is. */
 struct sim_profile {
     int nodes;
@@ -92,6 +110,9 @@ struct sim_profile {
     size_t timers_in_memory;
     size_t queue_max;
     size_t poll_max;
+    int hands;           /**< worker processes */
+    uint64_t hand_every; /**< port calls of workers between faults; 0: none */
+    size_t window;       /**< of a worker */
 };
 
 /* ---- processes ---- */
@@ -129,6 +150,52 @@ bool sim_point(struct sim_node *node);
 struct bus sim_bus(struct sim_node *node);
 struct store sim_store(struct sim_node *node);
 
+/* ---- worker processes ---- */
+
+struct sim_hand {
+    struct sim *sim;
+    int id;
+    char name[8];
+    struct odradek_worker *worker; /**< NULL: not running */
+    struct sdk_pool *pool;
+    struct bus *producer; /**< NULL: closed */
+    struct bus *consumer; /**< likewise */
+    bool is_busy;         /**< inside of a turn */
+    bool is_doomed;       /**< killed: what it still does has no effect */
+    bool is_stopped;      /**< paused */
+    bool is_fenced;       /**< to be told */
+    uint64_t life;        /**< counts its processes */
+};
+
+/** Starts a process soon. */
+void sim_hand_start(struct sim *sim, struct sim_hand *hand, odk_dur_ms wait);
+/** kill -9, wherever it is. */
+void sim_hand_kill(struct sim_hand *hand);
+/** Something happens to a process that is between two turns. */
+void sim_hand_fault(struct sim_hand *hand, uint64_t roll);
+/** Ends what holds its records up. */
+void sim_hand_heal(struct sim_hand *hand);
+/** One call of a port, as sim_point. */
+bool sim_hand_point(struct sim_hand *hand);
+void sim_hands_end(struct sim *sim);
+
+/** A task as sent. */
+struct sim_task {
+    struct odk_map_node node; /**< key: token */
+    int32_t partition;
+    int64_t offset;
+    bool is_cancelled;
+    int n_begun;
+};
+
+/** The handler of all types. */
+void sim_handle(struct odradek_task *task, void *ctx);
+/** How long a handler will work on it. */
+odk_dur_ms sim_task_duration(struct sim *sim, const struct odradek_task *task);
+void sim_task_begun(struct sim *sim, const struct sim_hand *hand,
+                    struct odk_str token);
+void sim_tasks_check(struct sim *sim);
+
 /* ---- the model ---- */
 
 /** An output as committed. */
@@ -140,15 +207,6 @@ struct sim_output {
     bool is_void; /**< parked: never to appear again */
     bool is_seen;
 };
-
-struct sim_vec {
-    void *items;
-    size_t n;
-    size_t size;
-};
-
-/** Room for one more item, zeroed. */
-void *sim_push(struct sim_vec *vec, size_t item_bytes);
 
 struct sim_shard {
     const struct sim_node *owner; /**< who acquired last */
@@ -281,6 +339,10 @@ struct sim {
     struct codec *codec;
     struct sim_node nodes[SIM_NODES_MAX];
     uint64_t until_fault; /**< port calls */
+    struct sim_hand hands[SIM_HANDS_MAX];
+    uint64_t until_hand_fault;
+    bool is_hand_disturbed; /**< tasks may be begun again */
+    struct odk_map tasks;   /**< struct sim_task by token */
 
     struct sim_topic topics[SIM_TOPICS_MAX];
     int n_topics;
@@ -296,6 +358,7 @@ struct sim {
     struct sim_stats stats;
     uint64_t hash;
     bool is_failed;
+    enum sim_check check;
     char problem[512];
     char ring[SIM_RING][SIM_LINE_BYTES];
     uint64_t n_lines;
@@ -304,7 +367,8 @@ struct sim {
 /** One line of the story, and of the hash. */
 void sim_trace(struct sim *sim, const char *fmt, ...) ODK_PRINTF(2, 3);
 /** A promise is broken: the first one counts. */
-void sim_fail(struct sim *sim, const char *fmt, ...) ODK_PRINTF(2, 3);
+void sim_fail(struct sim *sim, enum sim_check check, const char *fmt, ...)
+    ODK_PRINTF(3, 4);
 bool sim_is_mutant(const struct sim *sim, enum sim_mutant mutant);
 
 /** What was committed. before holds the shard rows as they were. */
@@ -327,6 +391,8 @@ void sim_history_seen(struct sim *sim, const struct bus_message *message,
                       const struct codec_record *record);
 void sim_task_seen(struct sim *sim, const struct bus_message *message,
                    const struct codec_record *record);
+void sim_cancel_seen(struct sim *sim, const struct bus_message *message,
+                     const struct codec_record *record);
 void sim_reply_seen(struct sim *sim, const struct bus_message *message,
                     const struct codec_record *record);
 void sim_deadletter_seen(struct sim *sim, const struct bus_message *message,

@@ -38,8 +38,8 @@ sim_read_topics(struct sim *sim)
     topic_add(sim, LANE_TOPIC_RESULTS, n, NULL);
     topic_add(sim, LANE_TOPIC_HISTORY, n, sim_history_seen);
     topic_add(sim, LANE_TOPIC_DEADLETTER, 1, sim_deadletter_seen);
-    topic_add(sim, "odradek.tasks.q", 2, sim_task_seen);
-    topic_add(sim, "odradek.cancels.q", 1, NULL);
+    topic_add(sim, SIM_TOPIC_TASKS, 2, sim_task_seen);
+    topic_add(sim, SIM_TOPIC_CANCELS, 1, sim_cancel_seen);
     topic_add(sim, "odradek.replies.default", 2, sim_reply_seen);
     topic_add(sim, "odradek.replies.flaky", 1, sim_reply_seen);
 }
@@ -69,7 +69,7 @@ mark_move(struct sim *sim, int32_t shard, int topic, int32_t partition,
         if (all[mark->at].topic == topic &&
             all[mark->at].partition == partition && !all[mark->at].is_void &&
             !all[mark->at].is_seen) {
-            sim_fail(sim,
+            sim_fail(sim, SIM_CHECK_GAPLESS,
                      "%s/%d: a reader passes from number %llu of shard %d to "
                      "%llu and never sees %llu",
                      sim->topics[topic].name, partition,
@@ -95,17 +95,19 @@ output_check(struct sim *sim, int topic, const struct bus_message *message,
     struct sim_output *output = sim_output_find(sim, shard, seq);
 
     if (!output) {
-        sim_fail(sim, "%s/%d/%lld: number %llu of shard %d is not committed",
+        sim_fail(sim, SIM_CHECK_COMMITTED,
+                 "%s/%d/%lld: number %llu of shard %d is not committed",
                  sim->topics[topic].name, message->partition,
                  (long long)message->offset, (unsigned long long)seq, shard);
     } else if (output->is_void) {
-        sim_fail(sim, "%s/%d/%lld: number %llu of shard %d was parked",
+        sim_fail(sim, SIM_CHECK_COMMITTED,
+                 "%s/%d/%lld: number %llu of shard %d was parked",
                  sim->topics[topic].name, message->partition,
                  (long long)message->offset, (unsigned long long)seq, shard);
     } else if (output->topic != topic ||
                output->partition != message->partition ||
                output->hash != sim_output_hash(message->key, message->value)) {
-        sim_fail(sim,
+        sim_fail(sim, SIM_CHECK_COMMITTED,
                  "%s/%d/%lld: number %llu of shard %d is another record than "
                  "the committed one",
                  sim->topics[topic].name, message->partition,
@@ -126,8 +128,9 @@ seen(struct sim *sim, int topic, const struct bus_message *message)
     if (sim->topics[topic].seen != sim_deadletter_seen &&
         codec_decode(sim->codec, message->value, &sim->scratch, &record,
                      NULL) != 0) {
-        sim_fail(sim, "%s/%d/%lld cannot be decoded", sim->topics[topic].name,
-                 message->partition, (long long)message->offset);
+        sim_fail(sim, SIM_CHECK_RECORD, "%s/%d/%lld cannot be decoded",
+                 sim->topics[topic].name, message->partition,
+                 (long long)message->offset);
         return;
     }
     sim->topics[topic].seen(sim, message, &record);
@@ -162,7 +165,8 @@ take(struct sim *sim, int topic, const struct bus_message *message)
         return;
     }
     if (output->is_seen) {
-        sim_fail(sim, "%s/%d/%lld: a reader sees number %llu of shard %d twice",
+        sim_fail(sim, SIM_CHECK_ONCE,
+                 "%s/%d/%lld: a reader sees number %llu of shard %d twice",
                  sim->topics[topic].name, message->partition,
                  (long long)message->offset, (unsigned long long)seq, shard);
         return;

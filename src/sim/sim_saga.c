@@ -39,13 +39,14 @@ on_scheduled(struct sim *sim, const struct sim_run *run, struct sim_saga *saga,
     }
     /* One that was under way goes on to its end. */
     if (saga->entries[at].is_dropped && !saga->entries[at].is_begun) {
-        sim_fail(sim, "%.*s: entry %lld is undone though the Pivot succeeded",
+        sim_fail(sim, SIM_CHECK_SAGA,
+                 "%.*s: entry %lld is undone though the Pivot succeeded",
                  ODK_STR_ARG(run->key), (long long)saga->entries[at].entry);
     }
     saga->entries[at].is_begun = true;
     if (saga->entries[at].n_done + saga->entries[at].n_skipped > 0) {
-        sim_fail(sim, "%.*s: entry %lld is undone again", ODK_STR_ARG(run->key),
-                 (long long)saga->entries[at].entry);
+        sim_fail(sim, SIM_CHECK_SAGA, "%.*s: entry %lld is undone again",
+                 ODK_STR_ARG(run->key), (long long)saga->entries[at].entry);
     }
 }
 
@@ -114,14 +115,14 @@ sim_saga_end(struct sim *sim, const struct sim_run *run,
     for (size_t i = 0; saga && i < saga->n; i++) {
         int n = saga->entries[i].n_done + saga->entries[i].n_skipped;
         if (n > 1) {
-            sim_fail(sim, "%.*s: entry %lld is undone %d times",
+            sim_fail(sim, SIM_CHECK_SAGA, "%.*s: entry %lld is undone %d times",
                      ODK_STR_ARG(run->key), (long long)saga->entries[i].entry,
                      n);
         }
         /* A refused transition ends its run wherever it is. */
         if (n == 0 && is_compensating(row) && !sim->profile.is_refusing &&
             !saga->entries[i].is_dropped) {
-            sim_fail(sim,
+            sim_fail(sim, SIM_CHECK_SAGA,
                      "%.*s (%.*s): the run closed %s %.*s with entry %lld "
                      "neither undone nor skipped",
                      ODK_STR_ARG(run->key), ODK_STR_ARG(row->definition),
@@ -132,7 +133,7 @@ sim_saga_end(struct sim *sim, const struct sim_run *run,
     }
     if (saga && row->status == ENGINE_SUCCEEDED && saga->n_scheduled > 0 &&
         !odk_str_is(row->definition, "again")) {
-        sim_fail(sim, "%.*s: the run succeeded and was undone",
+        sim_fail(sim, SIM_CHECK_SAGA, "%.*s: the run succeeded and was undone",
                  ODK_STR_ARG(run->key));
     }
 }

@@ -82,8 +82,9 @@ sim_quarantine(struct store *store, int32_t shard, int64_t fence,
     }
     int rc = store_quarantine(&node->store, shard, fence, reason, err);
     if (rc == 0 && !node->sim->is_expecting_quarantine) {
-        sim_fail(node->sim, "shard %d is quarantined without a reason: %.*s",
-                 shard, ODK_STR_ARG(reason));
+        sim_fail(node->sim, SIM_CHECK_QUARANTINE,
+                 "shard %d is quarantined without a reason: %.*s", shard,
+                 ODK_STR_ARG(reason));
     }
     return rc;
 }
