@@ -68,6 +68,12 @@ bool asl_scope_is_express(const struct asl_compiler *c, int32_t scope);
  * together. */
 void asl_state_finish(const struct asl_slot *slot);
 
+/** What the members of ItemReader, ItemBatcher and ResultWriter must be
+ * together; each is checked for itself already. */
+void asl_item_reader_check(const struct asl_slot *slot);
+void asl_item_batcher_check(const struct asl_slot *slot);
+void asl_result_writer_check(const struct asl_slot *slot);
+
 /** A slot for a member of an object within a field: Catch/0/Output. */
 struct asl_slot asl_slot_sub(const struct asl_slot *slot, json_t *value,
                              const struct json_place *place,

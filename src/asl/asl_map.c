@@ -223,6 +223,7 @@ asl_item_reader_compile(const struct asl_slot *slot)
     (void)asl_string(c, slot->value, slot->place, "Resource");
     slot->state->item_reader = slot->value;
     slot->state->reader_arguments = arguments_member(slot);
+    asl_item_reader_check(slot);
     if (!config || !asl_members_check(slot, config, &at, reader_config_members,
                                       ODK_ARRAY_LEN(reader_config_members))) {
         return;
@@ -251,6 +252,7 @@ asl_item_batcher_compile(const struct asl_slot *slot)
         return;
     }
     slot->state->item_batcher = slot->value;
+    asl_item_batcher_check(slot);
     slot->state->batch_max_items =
         limit_compile(slot, slot->value, slot->place, &limit_batch_items);
     slot->state->batch_max_bytes =
@@ -270,6 +272,7 @@ asl_result_writer_compile(const struct asl_slot *slot)
     }
     (void)asl_string(slot->c, slot->value, slot->place, "Resource");
     slot->state->result_writer = slot->value;
+    asl_result_writer_check(slot);
     slot->state->writer_arguments = arguments_member(slot);
     if (config && asl_members_check(slot, config, &at, writer_config_members,
                                     ODK_ARRAY_LEN(writer_config_members))) {

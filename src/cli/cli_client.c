@@ -26,8 +26,8 @@ log_nothing(void *ctx, int severity, const char *text)
 
 /* ---- the connection ---- */
 
-static int
-exit_of_sdk(int rc)
+enum cli_exit
+cli_exit_of_sdk(int rc)
 {
     switch (rc) {
     case ODRADEK_EINVAL:
@@ -46,26 +46,27 @@ exit_of_sdk(int rc)
     }
 }
 
-static int
-set_options(struct cli *cli, struct odradek_config *config, char *why)
+int
+cli_sdk_options(const struct config *config, struct odradek_config *options,
+                char *why)
 {
     size_t n = 0;
-    const struct config_passed *passed = config_kafka(cli->config, &n);
+    const struct config_passed *passed = config_kafka(config, &n);
     char number[32];
     char name[256];
-    int rc = odradek_config_set(config, "bootstrap",
-                                config_str(cli->config, CONFIG_KAFKA_BOOTSTRAP),
-                                why, WHY_BYTES);
+    int rc = odradek_config_set(options, "bootstrap",
+                                config_str(config, CONFIG_KAFKA_BOOTSTRAP), why,
+                                WHY_BYTES);
 
     (void)snprintf(number, sizeof(number), "%lld",
-                   (long long)config_i64(cli->config, CONFIG_KAFKA_CONNECT));
+                   (long long)config_i64(config, CONFIG_KAFKA_CONNECT));
     if (rc == 0) {
-        rc = odradek_config_set(config, "connect.timeout.ms", number, why,
+        rc = odradek_config_set(options, "connect.timeout.ms", number, why,
                                 WHY_BYTES);
     }
     if (rc == 0) {
-        rc = odradek_config_set(config, "namespace",
-                                config_str(cli->config, CONFIG_NAMESPACE), why,
+        rc = odradek_config_set(options, "namespace",
+                                config_str(config, CONFIG_NAMESPACE), why,
                                 WHY_BYTES);
     }
     for (size_t i = 0; rc == 0 && i < n; i++) {
@@ -73,7 +74,7 @@ set_options(struct cli *cli, struct odradek_config *config, char *why)
                         strncmp(passed[i].name, "producer.", 9) == 0;
         (void)snprintf(name, sizeof(name), "kafka.%s",
                        passed[i].name + (is_sided ? 9 : 0));
-        rc = odradek_config_set(config, name, passed[i].value, why, WHY_BYTES);
+        rc = odradek_config_set(options, name, passed[i].value, why, WHY_BYTES);
     }
     return rc;
 }
@@ -88,13 +89,13 @@ open_client(struct cli *cli, struct odradek_client **out)
         odk_out_of_memory();
     }
     odradek_config_set_log(config, log_nothing, NULL);
-    int rc = set_options(cli, config, why);
+    int rc = cli_sdk_options(cli->config, config, why);
     if (rc == 0) {
         rc = odradek_client_open(config, out, why, sizeof(why));
     }
     odradek_config_free(config);
     return rc == 0 ? CLI_OK
-                   : cli_fail(cli, (enum cli_exit)exit_of_sdk(rc), "%s",
+                   : cli_fail(cli, cli_exit_of_sdk(rc), "%s",
                               why[0] ? why : odradek_strerror(rc));
 }
 
@@ -325,7 +326,7 @@ ask(struct cli *cli, struct odradek_call *call, int64_t wait_ms,
             "--request-id %s",
             (long long)wait_ms / 1000, odradek_call_request_id(call));
     } else if (rc != 0) {
-        code = cli_fail(cli, (enum cli_exit)exit_of_sdk(rc), "%s",
+        code = cli_fail(cli, cli_exit_of_sdk(rc), "%s",
                         why[0] ? why : odradek_strerror(rc));
     } else {
         code = answer(cli, call, done);

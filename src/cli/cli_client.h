@@ -7,6 +7,13 @@
  */
 
 #include "cli/cli.h"
+#include "sdk/odradek.h"
+
+/** Tells the SDK what the configuration says of Kafka; why as its own. */
+int cli_sdk_options(const struct config *config, struct odradek_config *options,
+                    char *why) ODK_MUST_USE;
+/** The exit code of an error of the SDK. */
+enum cli_exit cli_exit_of_sdk(int rc);
 
 /** Reads a duration flag into *out, which stays as it is when the flag was not
  * given. CLI_OK, or CLI_USAGE, said. */

@@ -2,6 +2,7 @@
 #include "cli/cli_client.h"
 #include "cli/cli_letter.h"
 #include "cli/cli_look.h"
+#include "cli/cli_objects.h"
 
 /* Every command: name, what follows, half a line, further sentences, examples.
  * docs/cli.md and `odradek help` come from here. */
@@ -321,6 +322,20 @@ static const struct cli_command commands[] = {
     {"result", "ID", "wait for a workflow's end and print its output",
      "Exit code 0 if it succeeded, 1 if not, 5 when the time is over.",
      "  odradek result order-7 --timeout 1m\n", result_flags, 1, 1, cli_result},
+    {"maprun list", "ID", "list the Map Runs of a workflow",
+     "A row for each time that a distributed Map ran, the last hundred and "
+     "those that run now, with its children by how they are.",
+     "  odradek maprun list order-7\n", run_flags, 1, 1, cli_map_run_list},
+    {"maprun describe", "ID MAPRUN", "show one Map Run",
+     "MAPRUN is its ARN, or the UUID at its end.", NULL, run_flags, 2, 2,
+     cli_map_run_describe},
+    {"objects", "", "run the worker of the object store",
+     "Reads items and writes results of distributed Maps in "
+     "objects.directory, as `odradek serve` does where that is set: for a "
+     "process, or a machine, of its own. SIGTERM or SIGINT: finishes what was "
+     "begun.",
+     "  odradek objects --objects.directory /var/lib/odradek/objects\n", NULL,
+     0, 0, cli_objects},
     {"describe", "ID", "show what a workflow is doing",
      "Its states, activities with attempts and last failure, timers, signals, "
      "and its compensation: what is stuck, and the commands that free it.",

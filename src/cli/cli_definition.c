@@ -5,6 +5,7 @@
 #include "cli/cli_publish.h"
 #include "cli/cli_topics_spec.h"
 #include "json/json.h"
+#include "objects/objects_task.h"
 
 #define QUEUES_MAX 1024
 
@@ -97,6 +98,9 @@ add_queue(struct publication *pub, const struct asl_resource *resource)
 static void
 find_queues(struct publication *pub)
 {
+    const struct asl_resource objects = {.kind = ASL_RESOURCE_TASK,
+                                         .queue = ODK_STR(OBJECTS_QUEUE)};
+
     pub->queues =
         odk_arena_calloc(&pub->arena, QUEUES_MAX, sizeof(*pub->queues));
     for (int32_t i = 0; i < pub->machine->n_states; i++) {
@@ -106,6 +110,9 @@ find_queues(struct publication *pub)
         }
         if (state->compensate) {
             add_queue(pub, &state->compensate->resource);
+        }
+        if (state->item_reader || state->writer_arguments) {
+            add_queue(pub, &objects);
         }
     }
 }

@@ -185,6 +185,17 @@ put_activities(const struct view *view)
 }
 
 static void
+put_map_runs(const struct view *view)
+{
+    json_t *runs = json_get(view->state, "mapRuns");
+
+    if (json_array_size(runs) > 0) {
+        cli_printf(view->cli, "\n");
+        cli_map_runs_put(view->cli, runs);
+    }
+}
+
+static void
 put_timers(const struct view *view)
 {
     static const char *const words[] = {"TIMER", "KIND", "DUE"};
@@ -327,6 +338,7 @@ cli_describe(struct cli *cli, const struct cli_args *args)
     } else if (state) {
         put_head(&view);
         put_states(&view);
+        put_map_runs(&view);
         put_activities(&view);
         put_timers(&view);
         put_signals(&view);

@@ -48,6 +48,12 @@ json_t *cli_look_state(struct cli_look *look);
 
 /** `odradek describe`. */
 int cli_describe(struct cli *cli, const struct cli_args *args);
+/** `odradek maprun list`. */
+int cli_map_run_list(struct cli *cli, const struct cli_args *args);
+/** `odradek maprun describe`. */
+int cli_map_run_describe(struct cli *cli, const struct cli_args *args);
+/** Adds rows of a table of Map Runs, as engine_describe shows them. */
+void cli_map_runs_put(struct cli *cli, const json_t *runs);
 /** `odradek history`. */
 int cli_history(struct cli *cli, const struct cli_args *args);
 /** `odradek list`. */

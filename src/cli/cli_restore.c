@@ -65,7 +65,8 @@ cli_lane_options(const struct config *config,
                    .assign_bytes = config_i64(config, CONFIG_LIMIT_ASSIGN),
                    .variables_bytes =
                        config_i64(config, CONFIG_LIMIT_VARIABLES),
-                   .loop_states = config_i64(config, CONFIG_LIMIT_STATES)},
+                   .loop_states = config_i64(config, CONFIG_LIMIT_STATES),
+                   .map_children = config_i64(config, CONFIG_LIMIT_CHILDREN)},
         .history_events_warn = config_i64(config, CONFIG_LIMIT_HISTORY),
     };
 

@@ -30,6 +30,7 @@ struct server {
     struct serve_lane lanes[SERVE_LANES_MAX];
     int n_lanes;
     struct serve_relays relays;
+    struct serve_objects objects;
     struct serve_repair repair;
     struct store_pg_query *query;
     odk_dur_ms bindings_at; /* next look at the bindings */
@@ -127,6 +128,7 @@ stop_all(struct server *server)
         }
     }
     serve_relays_stop(&server->relays);
+    serve_objects_stop(&server->objects);
 }
 
 /* A wrong file changes nothing: the server goes on as it was. */
@@ -460,6 +462,7 @@ static bool
 are_ended(const struct server *server)
 {
     bool is_ended = serve_relays_are_ended(&server->relays) &&
+                    serve_objects_is_ended(&server->objects) &&
                     serve_repair_is_ended(&server->repair);
 
     for (int i = 0; i < server->n_lanes; i++) {
@@ -500,6 +503,7 @@ finish(struct server *server)
         }
     }
     serve_relays_release(&server->relays);
+    serve_objects_release(&server->objects);
     serve_repair_release(&server->repair);
 }
 
@@ -519,6 +523,17 @@ start_lanes(struct server *server)
     }
 }
 
+static void
+start_objects(struct server *server)
+{
+    struct odk_err err = {0};
+
+    server->objects.serve = &server->serve;
+    if (serve_objects_start(&server->objects, &err) != 0) {
+        serve_give_up(&server->serve, "objects.refused", &err);
+    }
+}
+
 static int
 serve_run(struct server *server)
 {
@@ -532,6 +547,7 @@ serve_run(struct server *server)
         return code;
     }
     start_lanes(server);
+    start_objects(server);
     while (!atomic_load(&serve->is_stopping) &&
            atomic_load(&serve->failure) == 0) {
         chores(server);

@@ -17,7 +17,9 @@
 #include "binding/binding.h"
 #include "cli/cli_connect.h"
 #include "lane/lane.h"
+#include "objects/objects.h"
 #include "relay/relay.h"
+#include "sdk/odradek.h"
 #include "telemetry/telemetry.h"
 
 #define SERVE_LANES_MAX    64
@@ -80,6 +82,17 @@ struct serve_relay {
     pthread_mutex_t lock;
     struct relay *relay;
     struct store_pg_query *query;
+};
+
+/** The worker of the object store; NULL members: none is configured. */
+struct serve_objects {
+    struct serve *serve;
+    struct objects objects;
+    pthread_t thread;
+    bool is_started;
+    atomic_bool is_ended;
+    pthread_mutex_t lock; /**< of worker */
+    struct odradek_worker *worker;
 };
 
 odk_dur_ms serve_monotonic(void);
@@ -160,5 +173,14 @@ void serve_relays_stop(struct serve_relays *relays);
 bool serve_relays_are_ended(const struct serve_relays *relays);
 /** Joins and frees those that have ended. */
 void serve_relays_release(struct serve_relays *relays);
+
+/** Starts the worker's thread where a directory is configured. */
+int serve_objects_start(struct serve_objects *self,
+                        struct odk_err *err) ODK_MUST_USE;
+/** Makes it stop, without waiting. */
+void serve_objects_stop(struct serve_objects *self);
+bool serve_objects_is_ended(const struct serve_objects *self);
+/** Joins it once it has ended. */
+void serve_objects_release(struct serve_objects *self);
 
 #endif

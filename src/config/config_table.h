@@ -103,6 +103,16 @@
       NULL, false, false, NULL, "A definition that is checked or published.")  \
     X(LIMIT_NAME, "limits.name", INT, "80", 1, 1000, NULL, false, false, NULL, \
       "Characters of a state's name, when it is checked or published.")        \
+    X(LIMIT_CHILDREN, "limits.map-children", INT, "1000", 1, 10000, NULL,      \
+      false, false, NULL, "Children of a distributed Map at once, whatever "   \
+      "its MaxConcurrency says. AWS has 10,000.")                              \
+    X(OBJECTS_DIRECTORY, "objects.directory", STR, "", 0, 4096, NULL, false,   \
+      false, NULL, "Directory of the object store of distributed Maps "        \
+      "(ItemReader, ResultWriter): a bucket is a subdirectory. Where it is "   \
+      "set, `odradek serve` reads and writes there, and `odradek objects` "    \
+      "does. Empty: this process does not.")                                   \
+    X(OBJECTS_CONCURRENCY, "objects.concurrency", INT, "4", 1, 64, NULL,       \
+      false, false, NULL, "Reads and writes of objects at once, a process.")   \
     X(CODEC_FRAMING, "codec.framing", CHOICE, "single-object", 0, 0,           \
       "single-object|confluent", false, false, NULL, "How records are framed: " \
       "Avro's single-object encoding, or a schema registry's id. Both are "    \

@@ -147,6 +147,7 @@ struct engine_limits {
     int64_t variables_bytes; /**< of all variables of the run; 0 = 10 MiB */
     int64_t loop_states;     /**< entered without an input from outside;
                                   0 = 100,000 */
+    int64_t map_children;    /**< of a distributed Map at once; 0 = 1,000 */
 };
 
 /** One input. Only the fields of its kind are read; all borrowed for the call.

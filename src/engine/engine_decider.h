@@ -24,6 +24,8 @@
 #define ENGINE_PAYLOAD_BYTES_MAX   (INT64_C(256) << 10)
 #define ENGINE_ASSIGN_BYTES_MAX    (INT64_C(256) << 10)
 #define ENGINE_VARIABLES_BYTES_MAX (INT64_C(10) << 20)
+/* AWS has 10,000 children at once, for which a run here is too small. */
+#define ENGINE_MAP_CHILDREN_MAX 1000
 /** States entered in one transition before it yields. */
 #define ENGINE_STEP_STATES_MAX 1000
 /** Bytes of entries after which a transition yields. */
@@ -114,6 +116,11 @@ struct engine_decider {
     void (*apply)(void *state, const struct engine_entry *entry);
     void (*save)(const void *state, struct engine_texts *texts,
                  struct odk_buf *out);
+    /** What is kept of a run that has ended, in the form of save; nothing is
+     * kept where has_closed is false. */
+    bool (*has_closed)(const void *state);
+    void (*save_closed)(const void *state, struct engine_texts *texts,
+                        struct odk_buf *out);
     int (*load)(void *state, json_t *saved, struct odk_err *err);
     size_t (*bytes)(const void *state);
     /** Members for describe, from a saved state. */

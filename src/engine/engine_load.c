@@ -252,10 +252,7 @@ load_all(struct engine *engine, json_t *saved, struct odk_err *err)
     load_list(engine, saved, "signals", load_signal);
     load_list(engine, saved, "undos", load_undo);
     load_list(engine, saved, "rollbacks", load_rollback);
-    return engine->status == ENGINE_RUNNING
-               ? engine->decider->load(engine->lines, json_get(saved, "lines"),
-                                       err)
-               : 0;
+    return engine->decider->load(engine->lines, json_get(saved, "lines"), err);
 }
 
 int

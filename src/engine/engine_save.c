@@ -297,6 +297,9 @@ engine_save(const struct engine *engine, struct odk_buf *out)
     if (engine->status == ENGINE_RUNNING) {
         key(out, "lines");
         engine->decider->save(engine->lines, texts.out, out);
+    } else if (engine->decider->has_closed(engine->lines)) {
+        key(out, "lines");
+        engine->decider->save_closed(engine->lines, texts.out, out);
     }
     odk_buf_put_char(out, '}');
 }

@@ -443,6 +443,7 @@ limits_filled(const struct engine_limits *limits)
         .variables_bytes =
             limit_or(limits->variables_bytes, ENGINE_VARIABLES_BYTES_MAX),
         .loop_states = limit_or(limits->loop_states, ENGINE_LOOP_STATES_MAX),
+        .map_children = limit_or(limits->map_children, ENGINE_MAP_CHILDREN_MAX),
     };
 }
 

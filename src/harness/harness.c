@@ -598,7 +598,8 @@ evaluate(const struct asl_machine *machine, json_t *request, json_t *answer,
         .limits = {.payload_bytes = limit_of(request, "payloadBytes"),
                    .assign_bytes = limit_of(request, "assignBytes"),
                    .variables_bytes = limit_of(request, "variablesBytes"),
-                   .loop_states = limit_of(request, "states")},
+                   .loop_states = limit_of(request, "states"),
+                   .map_children = limit_of(request, "mapChildren")},
     };
     struct engine_start start = {
         .namespace_ = ODK_STR("default"),

@@ -269,12 +269,20 @@ apply_child_end(struct interpreter *in, const struct engine_entry *entry,
     end_line(in, entry->frame);
 }
 
+/* A Map Run has ended with this entry. */
+static void
+end_run(struct interpreter *in, int32_t frame, const struct engine_entry *entry)
+{
+    interpreter_note_run(in, frame, entry);
+    drop_str(&interpreter_line(in, frame)->map_run);
+}
+
 static void
 apply_plan(struct interpreter *in, struct interpreter_line *line,
            const struct engine_entry *entry)
 {
     if (line->map_run.ptr) {
-        interpreter_note_run(in, entry->frame, entry); /* it is retried */
+        end_run(in, entry->frame, entry); /* and is retried */
     }
     clear_plan(line);
     drop_str(&line->mode);
@@ -414,6 +422,25 @@ apply_closing(struct interpreter_line *line, const struct engine_entry *entry)
     set_json(&line->cursor, NULL);
 }
 
+static bool
+is_end_of_run(enum engine_entry_type type)
+{
+    return type == ENGINE_EV_EXECUTION_FAILED ||
+           type == ENGINE_EV_EXECUTION_TIMED_OUT ||
+           type == ENGINE_EV_EXECUTION_ABORTED ||
+           type == ENGINE_EV_EXECUTION_TERMINATED;
+}
+
+static void
+note_open_runs(struct interpreter *in, const struct engine_entry *entry)
+{
+    for (int32_t i = 0; i < in->n_lines; i++) {
+        if (in->lines[i].is_used && in->lines[i].map_run.ptr) {
+            end_run(in, i, entry);
+        }
+    }
+}
+
 /* Entries of distributed Maps. */
 static bool
 apply_to_map(struct interpreter *in, struct interpreter_line *line,
@@ -434,7 +461,7 @@ apply_to_map(struct interpreter *in, struct interpreter_line *line,
     } else if (entry->type == ENGINE_EV_MAP_RUN_SUCCEEDED ||
                entry->type == ENGINE_EV_MAP_RUN_FAILED ||
                (entry->type == ENGINE_EV_MAP_ABORTED && line->map_run.ptr)) {
-        interpreter_note_run(in, entry->frame, entry);
+        end_run(in, entry->frame, entry);
     } else {
         return false;
     }
@@ -530,6 +557,9 @@ interpreter_apply(void *state, const struct engine_entry *entry)
     if (entry->type == ENGINE_EV_FACT_ACTIVITY_CLOSED &&
         entry->activity >= INTERPRETER_CHORE_ID) {
         apply_chore_closed(in, entry->activity);
+    }
+    if (is_end_of_run(entry->type)) {
+        note_open_runs(in, entry);
     }
     if (apply_line_set(in, entry) || !is_about_line(in, entry)) {
         return;

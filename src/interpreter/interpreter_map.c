@@ -100,11 +100,11 @@ map_limits(struct interpreter_work *work, struct engine_entry *items)
                        "The MaxConcurrency field must not be negative: %lld",
                        (long long)limit);
     }
-    items->count =
-        limit == 0 ? (state->is_distributed ? INTERPRETER_CHILDREN_MAX
-                                            : INTERPRETER_INLINE_MAX)
-        : limit > INTERPRETER_CONCURRENCY_MAX ? INTERPRETER_CONCURRENCY_MAX
-                                              : limit;
+    int64_t most = state->is_distributed
+                       ? engine_limits_of(work->engine)->map_children
+                   : limit == 0 ? INTERPRETER_INLINE_MAX
+                                : INTERPRETER_CONCURRENCY_MAX;
+    items->count = limit == 0 || limit > most ? most : limit;
 }
 
 /* An iteration that another one made room for follows that one's last event. */

@@ -20,8 +20,6 @@
 #define INTERPRETER_LINES_MAX 100000
 /** The longest Wait: the service counts seconds in 31 bits. */
 #define INTERPRETER_WAIT_SECONDS_MAX INT64_C(2147483647)
-/** Children of a distributed Map at once, without MaxConcurrency. */
-#define INTERPRETER_CHILDREN_MAX 1000
 /** A page of items as an ItemReader gives it: small, for it is saved with each
  * transition until its items have begun. */
 #define INTERPRETER_PAGE_ITEMS 1000
@@ -172,6 +170,9 @@ struct interpreter_line *interpreter_line_at(struct interpreter *in,
                                              int32_t frame);
 void interpreter_save(const void *state, struct engine_texts *texts,
                       struct odk_buf *out);
+bool interpreter_has_closed(const void *state);
+void interpreter_save_closed(const void *state, struct engine_texts *texts,
+                             struct odk_buf *out);
 int interpreter_load(void *state, json_t *saved, struct odk_err *err);
 void interpreter_describe(json_t *saved, json_t *out);
 

@@ -343,10 +343,12 @@ interpreter_note_run(struct interpreter *in, int32_t frame,
                      const struct engine_entry *entry)
 {
     const struct interpreter_line *map = interpreter_line(in, frame);
+    bool is_failed = entry->type == ENGINE_EV_MAP_RUN_FAILED ||
+                     entry->type == ENGINE_EV_FACT_MAP_PLAN;
     const char *status = entry->type == ENGINE_EV_MAP_RUN_SUCCEEDED
                              ? "SUCCEEDED"
-                         : entry->type == ENGINE_EV_MAP_ABORTED ? "ABORTED"
-                                                                : "FAILED";
+                         : is_failed ? "FAILED"
+                                     : "ABORTED";
     json_t *run = json_object();
     json_t *runs = in->runs ? json_share_members(in->runs) : json_array();
 

@@ -128,6 +128,17 @@ put_line(struct odk_buf *out, const struct interpreter *in, int32_t frame,
     odk_buf_put_char(out, '}');
 }
 
+/* What the lines have in common, behind them. */
+static void
+put_common(struct odk_buf *out, const struct interpreter *in,
+           struct engine_texts *texts)
+{
+    odk_buf_put_cstr(out, "{\"chores\":");
+    odk_buf_put_i64(out, in->n_chores);
+    put_json(out, "runs", in->runs, texts);
+    odk_buf_put_char(out, '}');
+}
+
 void
 interpreter_save(const void *state, struct engine_texts *texts,
                  struct odk_buf *out)
@@ -147,12 +158,26 @@ interpreter_save(const void *state, struct engine_texts *texts,
         is_first = false;
     }
     if (in->n_chores > 0 || in->runs) {
-        odk_buf_put_cstr(out, is_first ? "{" : ",{");
-        odk_buf_put_cstr(out, "\"chores\":");
-        odk_buf_put_i64(out, in->n_chores);
-        put_json(out, "runs", in->runs, texts);
-        odk_buf_put_char(out, '}');
+        odk_buf_put_cstr(out, is_first ? "" : ",");
+        put_common(out, in, texts);
     }
+    odk_buf_put_char(out, ']');
+}
+
+bool
+interpreter_has_closed(const void *state)
+{
+    const struct interpreter *in = state;
+
+    return in->runs != NULL;
+}
+
+void
+interpreter_save_closed(const void *state, struct engine_texts *texts,
+                        struct odk_buf *out)
+{
+    odk_buf_put_char(out, '[');
+    put_common(out, state, texts);
     odk_buf_put_char(out, ']');
 }
 
@@ -238,7 +263,6 @@ load_distributed(struct interpreter_line *line, json_t *saved)
     line->began_at = get_i64(saved, "beganAt");
 }
 
-/* What the lines have in common, behind them. */
 static void
 load_common(struct interpreter *in, json_t *saved)
 {

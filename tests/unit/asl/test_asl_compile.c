@@ -405,7 +405,8 @@ the_fields_of_a_distributed_map_are_checked_and_kept(void **state)
         "'StartAt':'I','States':{'I':{'Type':'Succeed'}}},'ItemReader':{"
         "'Resource':'arn:aws:states:::s3:getObject','ReaderConfig':{"
         "'InputType':'CSV','CSVHeaderLocation':'FIRST_ROW','MaxItems':5},"
-        "'Parameters':{'Key.$':'$.k'}},'ItemBatcher':{'MaxItemsPerBatchPath':"
+        "'Parameters':{'Bucket':'b','Key.$':'$.k'}},'ItemBatcher':{'"
+        "MaxItemsPerBatchPath':"
         "'$.n','BatchInput':{'a':1}},'ResultWriter':{'Resource':"
         "'arn:aws:states:::s3:putObject','Parameters':{'Bucket':'b'}}");
     assert_true(map->is_distributed);
@@ -415,7 +416,7 @@ the_fields_of_a_distributed_map_are_checked_and_kept(void **state)
     assert_non_null(map->batch_max_items);
     fixture_env(fixture, "{'k':'x'}", NULL, NULL);
     assert_string_equal(fixture_eval(fixture, map->reader_arguments),
-                        "{\"Key\":\"x\"}");
+                        "{\"Bucket\":\"b\",\"Key\":\"x\"}");
     assert_string_equal(fixture_eval(fixture, map->reader_max_items), "5");
     assert_string_equal(fixture_eval(fixture, map->writer_arguments),
                         "{\"Bucket\":\"b\"}");
@@ -424,6 +425,80 @@ the_fields_of_a_distributed_map_are_checked_and_kept(void **state)
                     "'States':{'I':{'Type':'Succeed'}}},'ItemReader':{"
                     "'Resource':'r','ReaderConfig':{'InputType':'XML'}}",
                     "/ItemReader/ReaderConfig/InputType");
+}
+
+/* A distributed Map with one more member, with single quotes. */
+#define MAP_WITH(member)                                                       \
+    "'Type':'Map','End':true,'ItemProcessor':{'ProcessorConfig':{'Mode':"      \
+    "'DISTRIBUTED'},'StartAt':'I','States':{'I':{'Type':'Succeed'}}}," member
+
+static void
+a_map_refuses_members_that_do_not_go_together(void **state)
+{
+    static const char *const cases[][2] = {
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:copyObject'}",
+         "/ItemReader/Resource"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b'},'ReaderConfig':{'InputType':'JSON'}}",
+         "/ItemReader"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b','Key':'k'}}",
+         "/ItemReader"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b','Key':'k'},'ReaderConfig':{'InputType':"
+         "'PARQUET'}}",
+         "/ItemReader/ReaderConfig/InputType"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b','Key':'k'},'ReaderConfig':{'InputType':"
+         "'CSV'}}",
+         "/ItemReader/ReaderConfig"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b','Key':'k'},'ReaderConfig':{'InputType':"
+         "'JSON','CSVDelimiter':'TAB'}}",
+         "/ItemReader/ReaderConfig/CSVDelimiter"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b','Key':'k'},'ReaderConfig':{'InputType':"
+         "'JSON','ItemsPointer':'a.b'}}",
+         "/ItemReader/ReaderConfig/ItemsPointer"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b','Key':'k'},'ReaderConfig':{"
+         "'ManifestType':'ATHENA_DATA'}}",
+         "/ItemReader/ReaderConfig/InputType"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b','Key':'k'},'ReaderConfig':{"
+         "'ManifestType':'S3_INVENTORY','InputType':'JSON'}}",
+         "/ItemReader/ReaderConfig/InputType"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:listObjectsV2',"
+         "'Parameters':{'Bucket':'b'},'ReaderConfig':{'InputType':'JSON'}}",
+         "/ItemReader/ReaderConfig"},
+        {"'ItemReader':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b','Key':'k'},'ReaderConfig':{'InputType':"
+         "'JSON','Transformation':'LOAD_AND_FLATTEN'}}",
+         "/ItemReader/ReaderConfig/Transformation"},
+        {"'ItemBatcher':{'BatchInput':{}}", "/ItemBatcher"},
+        {"'ResultWriter':{}", "/ResultWriter"},
+        {"'ResultWriter':{'Parameters':{'Bucket':'b'}}", "/ResultWriter"},
+        {"'ResultWriter':{'Resource':'arn:aws:states:::s3:putObject',"
+         "'Parameters':{'Prefix':'p'}}",
+         "/ResultWriter"},
+        {"'ResultWriter':{'Resource':'arn:aws:states:::s3:getObject',"
+         "'Parameters':{'Bucket':'b'}}",
+         "/ResultWriter/Resource"},
+    };
+    struct fixture *fixture = *state;
+    char members[1024];
+
+    for (size_t i = 0; i < ODK_ARRAY_LEN(cases); i++) {
+        (void)snprintf(members, sizeof(members), MAP_WITH("%s"), cases[i][0]);
+        fixture_refuses(fixture, members, cases[i][1]);
+    }
+    (void)fixture_state(
+        fixture,
+        MAP_WITH("'ItemReader':{'Resource':'arn:aws:states:::s3:"
+                 "listObjectsV2','Parameters':{'Bucket':'b'},'ReaderConfig':{"
+                 "'InputType':'JSONL','Transformation':'LOAD_AND_FLATTEN'}},"
+                 "'ResultWriter':{'WriterConfig':{'Transformation':"
+                 "'COMPACT'}}"));
 }
 
 static void
@@ -496,6 +571,7 @@ main(void)
         SUITE_TEST(an_intrinsic_is_parsed_when_published),
         SUITE_TEST(a_map_takes_either_its_new_or_its_old_fields),
         SUITE_TEST(the_fields_of_a_distributed_map_are_checked_and_kept),
+        SUITE_TEST(a_map_refuses_members_that_do_not_go_together),
         SUITE_TEST(an_express_workflow_refuses_what_needs_a_history),
         SUITE_TEST(a_state_that_nothing_leads_to_is_a_warning),
         SUITE_TEST(a_secret_in_a_definition_is_a_warning),
