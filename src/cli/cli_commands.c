@@ -154,6 +154,8 @@ static const struct cli_flag rebuild_flags[] = {
      "only records of odradek.history below these offsets"},
     {"compare", "CONNINFO",
      "then compare with this database; exit code 1 when they differ"},
+    {"accept-lost-outputs", NULL,
+     "go on where an output that never arrived cannot be made again"},
     {NULL, NULL, NULL},
 };
 
@@ -165,6 +167,8 @@ static const struct cli_flag shards_release_flags[] = {
 static const struct cli_flag shards_repair_flags[] = {
     {"all", NULL, "every shard that a repair is for"},
     {"dry-run", NULL, "say what there is to do, and do nothing"},
+    {"accept-lost-outputs", NULL,
+     "go on where an output that never arrived cannot be made again"},
     {NULL, NULL, NULL},
 };
 

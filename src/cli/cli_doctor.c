@@ -4,6 +4,7 @@
 #include "bus_kafka/bus_kafka_admin.h"
 #include "cli/cli_connect.h"
 #include "cli/cli_output.h"
+#include "cli/cli_restore.h"
 #include "cli/cli_topics_spec.h"
 #include "store_pg/store_pg_migrate.h"
 
@@ -166,11 +167,12 @@ check_shards(struct doctor *doctor)
     for (size_t i = 0; i < n; i++) {
         n_owned += list[i].is_connected;
         if (list[i].row.quarantine.ptr) {
+            bool is_for_repair = cli_is_repairable(list[i].row.quarantine);
             find(doctor, HEALTH_FAIL, "shards",
-                 "shard %d is quarantined: %.*s; after looking into it "
-                 "`odradek shards release %d`",
+                 "shard %d is quarantined: %.*s; %s `odradek shards %s %d`",
                  (int)list[i].row.shard, ODK_STR_ARG(list[i].row.quarantine),
-                 (int)list[i].row.shard);
+                 is_for_repair ? "docs/restore.md;" : "after looking into it",
+                 is_for_repair ? "repair" : "release", (int)list[i].row.shard);
         }
     }
     bool is_served = n_owned >= (size_t)doctor->shards;

@@ -239,6 +239,7 @@ int
 cli_rebuild(struct cli *cli, const struct cli_args *args)
 {
     const char *compare = cli_flag(args, "compare");
+    bool is_lenient = cli_flag(args, "accept-lost-outputs") != NULL;
     struct odk_logger logger = {log_note, cli};
     struct odk_err err = {0};
     struct work *work = calloc(1, sizeof(*work));
@@ -252,7 +253,8 @@ cli_rebuild(struct cli *cli, const struct cli_args *args)
         free(work);
         return code;
     }
-    int rc = cli_restore_open(&work->restore, cli->config, &logger, &err);
+    int rc = cli_restore_open(&work->restore, cli->config, &logger, is_lenient,
+                              &err);
     code = rc == 0 ? rebuild_all(work) : cli_fail_err(cli, &err);
     if (code == CLI_OK && compare) {
         code = cli_digest_compare(cli, work->restore.query, compare);

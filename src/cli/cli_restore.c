@@ -147,7 +147,8 @@ learn(void *ctx, struct odk_str framed, struct odk_err *err)
 
 int
 cli_restore_open(struct cli_restore *out, const struct config *config,
-                 const struct odk_logger *logger, struct odk_err *err)
+                 const struct odk_logger *logger, bool is_lenient,
+                 struct odk_err *err)
 {
     *out = (struct cli_restore){.config = config};
     odk_buf_init(&out->conninfo, 0);
@@ -173,6 +174,7 @@ cli_restore_open(struct cli_restore *out, const struct config *config,
         .owner = ODK_STR("rebuild"),
         .clock = cli_lane_clock(),
         .lane = cli_lane_options(config, &out->cluster),
+        .accepts_lost = is_lenient,
         .cache_bytes_max = (size_t)config_i64(config, CONFIG_LANE_CACHE),
     };
     out->rebuild = rebuild_new(&options);

@@ -50,9 +50,10 @@ struct lane_options cli_lane_options(const struct config *config,
 int cli_restore_learn(struct cli_restore *restore, struct odk_str framed,
                       struct odk_err *err) ODK_MUST_USE;
 
-/** Connects; out is to be closed in any case. */
+/** Connects; out is to be closed in any case. is_lenient: goes on without
+ * outputs that cannot be done again. */
 int cli_restore_open(struct cli_restore *out, const struct config *config,
-                     const struct odk_logger *logger,
+                     const struct odk_logger *logger, bool is_lenient,
                      struct odk_err *err) ODK_MUST_USE;
 void cli_restore_close(struct cli_restore *restore);
 

@@ -92,7 +92,8 @@ repair_main(void *argument)
     struct serve *serve = self->serve;
     struct cli_restore restore;
     struct odk_err err = {0};
-    int rc = cli_restore_open(&restore, serve->config, &serve->logger, &err);
+    int rc =
+        cli_restore_open(&restore, serve->config, &serve->logger, false, &err);
 
     if (rc == 0) {
         rc = repair_all(serve, &restore, &err);

@@ -261,8 +261,8 @@ say_repair(const struct repair *repair, const struct rebuild_report *report)
     }
     if (report->lost > 0) {
         cli_note(cli,
-                 "shard %d: %llu refusals, dead letters or forwarded records "
-                 "cannot be made again: see rebuild.output_lost",
+                 "shard %d: %llu outputs cannot be made again: see "
+                 "rebuild.output_lost",
                  (int)report->shard, (unsigned long long)report->lost);
     }
 }
@@ -334,6 +334,7 @@ cli_shards_repair(struct cli *cli, const struct cli_args *args)
     struct odk_logger logger = {log_note, cli};
     struct odk_err err = {0};
     bool is_all = cli_flag(args, "all") != NULL;
+    bool is_lenient = cli_flag(args, "accept-lost-outputs") != NULL;
 
     if (is_all == (args->n_words > 0)) {
         return cli_fail(cli, CLI_USAGE, "give a shard's number, or --all");
@@ -344,7 +345,8 @@ cli_shards_repair(struct cli *cli, const struct cli_args *args)
         return code;
     }
     odk_arena_init(&repair.arena, 0);
-    int rc = cli_restore_open(&repair.restore, cli->config, &logger, &err);
+    int rc = cli_restore_open(&repair.restore, cli->config, &logger, is_lenient,
+                              &err);
     code = rc == 0 ? repair_shards(&repair) : cli_fail_err(cli, &err);
     cli_restore_close(&repair.restore);
     odk_arena_release(&repair.arena);

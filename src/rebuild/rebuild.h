@@ -46,7 +46,9 @@ struct rebuild_options {
     struct lane_clock clock;  /**< its wall clock must be the server's */
     struct lane_options lane; /**< as those were that wrote the records; ports,
                                  codec and clock in it are not used */
-    size_t cache_bytes_max;   /**< executions kept in memory; 0 = 64 MiB */
+    bool accepts_lost; /**< outputs that cannot be done again are counted and
+                          logged, and do not stop it */
+    size_t cache_bytes_max; /**< executions kept in memory; 0 = 64 MiB */
     odk_dur_ms idle_ms_max; /**< without a record, short of the end; 0 = 30 s */
 };
 
@@ -60,8 +62,8 @@ struct rebuild_report {
     uint64_t outputs;  /**< done again, now in the outbox */
     uint64_t parked;   /**< likewise, but a marker has passed their number:
                           parked, until an operator retries them */
-    uint64_t lost;     /**< beside transitions, not on their partition, and not
-                          to be done again: each is logged */
+    uint64_t lost;     /**< not on their partition and not to be done again:
+                          each is logged */
     uint64_t seq_from; /**< the row stood for outputs up to here … */
     uint64_t seq;      /**< … and does up to here now */
     int64_t offset_from;

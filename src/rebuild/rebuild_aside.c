@@ -178,17 +178,6 @@ find_output(const struct aside *aside, size_t at)
     return n == n_refs ? found : NULL;
 }
 
-static void
-count_lost(struct rebuild *rebuild, const struct codec_output_ref *ref)
-{
-    rebuild->report.lost++;
-    odk_log(&rebuild->options.logger, ODK_LOG_WARN, "rebuild.output_lost",
-            "shard %d: number %lld to %.*s/%d never arrived and cannot be done "
-            "again",
-            rebuild->row.shard, (long long)ref->seq, ODK_STR_ARG(ref->topic),
-            ref->partition);
-}
-
 static int
 keep(struct rebuild *rebuild, const struct aside *aside, size_t at,
      struct odk_err *err)
@@ -197,7 +186,7 @@ keep(struct rebuild *rebuild, const struct aside *aside, size_t at,
     struct store_output numbered;
 
     if (!output) {
-        count_lost(rebuild, &aside->refs[at]);
+        rebuild_output_lost(rebuild, &aside->refs[at]);
         return 0;
     }
     numbered = *output;
@@ -237,6 +226,10 @@ rebuild_outputs_aside(struct rebuild *rebuild,
     rc = rebuild_commit(rebuild, err); /* the store is as the batch left it */
     rc = rc ? rc : redo_range(rebuild, 0, progress->next_command, &aside, err);
     rc = rc ? rc : redo_range(rebuild, 1, progress->next_result, &aside, err);
+    if (rc != 0 && rebuild->options.accepts_lost &&
+        odk_err_class(rc) != ODK_CLASS_RETRY) {
+        rc = 0; /* what is missing is counted */
+    }
     rc = rc ? rc : keep_lacking(rebuild, &aside, err);
     rebuild_vec_release(&aside.outputs);
     return rc;

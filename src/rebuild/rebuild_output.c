@@ -16,6 +16,8 @@
  * times as far. */
 #define REACH_BACK  4096
 #define REACH_STEPS 8
+/* A ShardProgress names numbers of its own batch. */
+#define MADE_SPAN 100000
 
 /* The newest record of the shard lies near the end, where older numbers may be
  * repeated behind it: once something is found, one look further back. Numbers
@@ -87,6 +89,17 @@ reach_get(struct rebuild *rebuild, struct odk_str topic, int32_t partition,
 }
 
 void
+rebuild_output_lost(struct rebuild *rebuild, const struct codec_output_ref *ref)
+{
+    rebuild->report.lost++;
+    odk_log(&rebuild->options.logger, ODK_LOG_WARN, "rebuild.output_lost",
+            "shard %d: number %lld to %.*s/%d never arrived and cannot be done "
+            "again",
+            rebuild->row.shard, (long long)ref->seq, ODK_STR_ARG(ref->topic),
+            ref->partition);
+}
+
+void
 rebuild_reaches_release(struct rebuild *rebuild)
 {
     struct odk_map_node *node = NULL;
@@ -128,8 +141,13 @@ rebuild_output_lacks(struct rebuild *rebuild,
     const uint64_t *made = rebuild->made.items;
     int rc = is_lacking(rebuild, &output, out, err);
 
-    for (size_t i = 0; i < rebuild->made.n && *out; i++) {
+    /* Numbers mostly rise: what is below all of the newest is not among them.
+     */
+    for (size_t i = rebuild->made.n; i-- > 0 && *out;) {
         *out = made[i] != output.seq;
+        if (made[i] + MADE_SPAN < output.seq) {
+            break;
+        }
     }
     return rc;
 }
@@ -407,6 +425,27 @@ redo(struct rebuild *rebuild, const struct rebuild_item *item, uint64_t seq,
     return keep_outputs(rebuild, item, &redone, &span, err);
 }
 
+/* Goes on without the outputs of a transition that its partitions lack. */
+static int
+count_lost(struct rebuild *rebuild, const struct codec_history_record *record,
+           struct odk_err *err)
+{
+    int rc = 0;
+
+    if (err) {
+        odk_log(&rebuild->options.logger, ODK_LOG_WARN, "rebuild.not_redone",
+                "%s", err->message);
+    }
+    for (size_t i = 0; rc == 0 && i < record->n_outputs; i++) {
+        bool lacks = false;
+        rc = rebuild_output_lacks(rebuild, &record->outputs[i], &lacks, err);
+        if (rc == 0 && lacks) {
+            rebuild_output_lost(rebuild, &record->outputs[i]);
+        }
+    }
+    return rc;
+}
+
 int
 rebuild_outputs(struct rebuild *rebuild, const struct rebuild_item *item,
                 uint64_t seq, struct odk_err *err)
@@ -422,7 +461,15 @@ rebuild_outputs(struct rebuild *rebuild, const struct rebuild_item *item,
         return rc;
     }
     rc = rebuild_commit(rebuild, err); /* the store is as it was then */
-    return rc ? rc : redo(rebuild, item, seq, err);
+    if (rc != 0) {
+        return rc;
+    }
+    rc = redo(rebuild, item, seq, err);
+    if (rc != 0 && rebuild->options.accepts_lost &&
+        odk_err_class(rc) != ODK_CLASS_RETRY) {
+        rc = count_lost(rebuild, record, err);
+    }
+    return rc;
 }
 
 int

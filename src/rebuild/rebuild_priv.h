@@ -181,6 +181,9 @@ int rebuild_output_lacks(struct rebuild *rebuild,
 int rebuild_output_keep(struct rebuild *rebuild,
                         const struct store_output *output,
                         struct odk_err *err) ODK_MUST_USE;
+/** Counts and logs one that is given up. */
+void rebuild_output_lost(struct rebuild *rebuild,
+                         const struct codec_output_ref *ref);
 /** Adds the outputs that their partitions lack to *n. */
 int rebuild_count_lacking(struct rebuild *rebuild,
                           const struct codec_output_ref *refs, size_t n_refs,

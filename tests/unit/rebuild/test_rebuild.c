@@ -37,6 +37,7 @@ struct fixture {
     struct odk_rand rand;
     struct odk_err err;
     int n_started;
+    bool is_lenient;
 };
 
 static odk_time_ms
@@ -82,7 +83,8 @@ open_rebuild(struct fixture *f, struct store_mem_db *db)
         .codec = f->world.codec,
         .owner = ODK_STR("rebuild"),
         .clock = {clock_wall, clock_wall, clock_random, f},
-        .lane = {.partitions = WORLD_PARTITIONS}};
+        .lane = {.partitions = WORLD_PARTITIONS},
+        .accepts_lost = f->is_lenient};
     f->rebuild = rebuild_new(&of);
 }
 
@@ -681,6 +683,34 @@ outputs_that_never_arrived_are_done_again(void **state)
     assert_int_equal(n_open(f->world.db), 0);
 }
 
+static void
+without_its_input_an_output_is_given_up_only_when_asked_to(void **state)
+{
+    struct fixture *f = *state;
+    struct world *w = &f->world;
+    int32_t home = odk_partition(ODK_STR("default/w-0"), WORLD_PARTITIONS);
+    struct odk_str commands = ODK_STR(LANE_TOPIC_COMMANDS);
+
+    struct store_mem_db *backup = store_mem_db_copy(w->db);
+    start(f, "work");
+    world_pass(w, 2000);
+    assert_int_equal(n_tasks(f), 1);
+    bus_mem_truncate_tail(w->broker, ODK_STR(TASKS), home % 2, 0);
+    fail_over_to(f, backup);
+    bus_mem_truncate_head(w->broker, commands, home,
+                          log_end(f, LANE_TOPIC_COMMANDS, home));
+    open_rebuild(f, w->db);
+    assert_int_equal(run(f, home, NULL, NULL), ODK_ECORRUPT);
+    assert_non_null(strstr(f->err.message, "odradek.commands"));
+    assert_int_equal(store_mem_count(w->db).executions, 0);
+    close_rebuild(f);
+    f->is_lenient = true;
+    open_rebuild(f, w->db);
+    assert_int_equal(run(f, home, NULL, NULL), 0);
+    assert_int_equal(rebuild_report(f->rebuild)->lost, 1);
+    assert_int_equal(store_mem_count(w->db).executions, 1);
+}
+
 /* A signal to nobody, which is refused. */
 static void
 signal_nobody(struct fixture *f, const char *id)
@@ -779,6 +809,7 @@ main(void)
         TEST(a_history_that_expired_is_refused),
         TEST(lost_commits_are_repaired_and_every_run_ends_once),
         TEST(outputs_that_never_arrived_are_done_again),
+        TEST(without_its_input_an_output_is_given_up_only_when_asked_to),
         TEST(refusals_and_dead_letters_that_never_arrived_are_done_again),
         TEST(a_rebuilt_database_takes_over),
     };
