@@ -362,6 +362,7 @@ apply_page(struct interpreter_line *line, json_t *page)
 {
     int64_t n_max = json_integer_value(json_get(line->plan, "maxItems"));
     json_t *items = json_get(page, "items");
+    json_t *cursor = json_get(page, "cursor");
     int64_t n = interpreter_items_length(line->items);
     json_t *all = json_is_object(items) ? json_object() : json_array();
 
@@ -378,8 +379,10 @@ apply_page(struct interpreter_line *line, json_t *page)
     json_decref(all);
     line->taken = 0;
     n = interpreter_items_length(line->items);
-    if (n_max == 0 || line->n_items + n < n_max) {
-        set_json(&line->cursor, json_get(page, "cursor"));
+    /* A place that says nothing would be the beginning once more. */
+    if (json_object_size(cursor) > 0 &&
+        (n_max == 0 || line->n_items + n < n_max)) {
+        set_json(&line->cursor, cursor);
     }
 }
 

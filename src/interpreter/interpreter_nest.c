@@ -302,8 +302,9 @@ children_failed(struct interpreter *in, struct engine *engine, int32_t frame,
 {
     const struct asl_state *state = interpreter_state(in, frame);
 
-    if (state->type == ASL_MAP &&
-        interpreter_line(in, frame)->tolerated_count > 0) {
+    if (state->is_distributed ||
+        (state->type == ASL_MAP &&
+         interpreter_line(in, frame)->tolerated_count > 0)) {
         error = ODK_STR("States.ExceedToleratedFailureThreshold");
         cause = ODK_STR(INTERPRETER_THRESHOLD_CAUSE);
     }
