@@ -1,3 +1,4 @@
+#include <poll.h>
 #include <stdlib.h>
 
 #include "bus_kafka/bus_kafka_priv.h"
@@ -137,13 +138,30 @@ kafka_pause(struct bus *bus, struct bus_place place, bool is_paused,
     return pause_now(kafka, place, is_paused, err);
 }
 
+/* librdkafka stops what it had assigned in a thread of its own, and asserts
+ * when it is told to stop the same a second time before that is done. It tells
+ * nobody when it is. */
+static rd_kafka_resp_err_t
+assign(struct kafka_bus *kafka, const rd_kafka_topic_partition_list_t *list)
+{
+    int64_t rest = kafka->assigned_ms + KAFKA_ASSIGN_GAP_MS - kafka_now_ms();
+
+    if (rest > 0) {
+        (void)poll(NULL, 0, (int)rest);
+    }
+    rd_kafka_resp_err_t error = rd_kafka_assign(kafka->consumer, list);
+
+    kafka->assigned_ms = kafka_now_ms();
+    return error;
+}
+
 static void
 assign_empty(struct kafka_bus *kafka)
 {
     rd_kafka_topic_partition_list_t *list =
         rd_kafka_topic_partition_list_new(1);
 
-    (void)rd_kafka_assign(kafka->consumer, list);
+    (void)assign(kafka, list);
     rd_kafka_topic_partition_list_destroy(list);
 }
 
@@ -179,7 +197,7 @@ kafka_places_sync(struct kafka_bus *kafka, struct odk_err *err)
 
     /* A pause outlives an assignment in some versions. */
     (void)rd_kafka_resume_partitions(kafka->consumer, list);
-    rd_kafka_resp_err_t error = rd_kafka_assign(kafka->consumer, list);
+    rd_kafka_resp_err_t error = assign(kafka, list);
 
     if (!error && paused->cnt > 0) {
         error = rd_kafka_pause_partitions(kafka->consumer, paused);
@@ -257,7 +275,7 @@ kafka_rebalance(struct kafka_bus *kafka, rd_kafka_event_t *event)
     kafka->is_lost = rd_kafka_assignment_lost(kafka->consumer) != 0;
     list_revoked(kafka);
     if (!kafka->is_revoking) {
-        (void)rd_kafka_assign(kafka->consumer, NULL);
+        (void)assign(kafka, NULL);
         kafka->is_lost = false;
     }
 }
@@ -282,7 +300,7 @@ kafka_revoke_done(struct bus *bus, struct odk_err *err)
         return odk_err_set(err, ODK_EINVAL, "nothing was revoked");
     }
     kafka->is_revoking = false;
-    rd_kafka_resp_err_t error = rd_kafka_assign(kafka->consumer, NULL);
+    rd_kafka_resp_err_t error = assign(kafka, NULL);
 
     if (error && !kafka->is_fenced) {
         return odk_err_set(err, kafka_code(error), "letting go: %s",

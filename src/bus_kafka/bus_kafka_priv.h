@@ -29,6 +29,8 @@
 /** A failed producer is reported once the delivery report that names the cause
  * is there, at most this time later. */
 #define KAFKA_CAUSE_MS_MAX 500
+/** Between two assignments of librdkafka; a start waits so long at most. */
+#define KAFKA_ASSIGN_GAP_MS 50
 /** How long a close waits for the group to let us go. */
 #define KAFKA_LEAVE_MS_MAX 5000
 
@@ -86,6 +88,7 @@ struct kafka_bus {
     char **topics;
     size_t n_topics;
     struct kafka_place *places; /**< [topic * n_partitions + partition] */
+    int64_t assigned_ms;        /**< when librdkafka was given an assignment */
     int32_t n_partitions;
     bool is_dirty;           /**< librdkafka's assignment is not ours yet */
     bool is_revoking;        /**< reported, waits for bus_revoke_done */
