@@ -338,7 +338,7 @@ static const struct cli_command commands[] = {
      "objects.directory, as `odradek serve` does where that is set: for a "
      "process, or a machine, of its own. SIGTERM or SIGINT: finishes what was "
      "begun.",
-     "  odradek objects --objects.directory /var/lib/odradek/objects\n", NULL,
+     "  odradek objects --objects-directory /var/lib/odradek/objects\n", NULL,
      0, 0, cli_objects},
     {"describe", "ID", "show what a workflow is doing",
      "Its states, activities with attempts and last failure, timers, signals, "

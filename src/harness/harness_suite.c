@@ -263,7 +263,8 @@ tasks_of(const json_t *mocks, json_t *failures)
 static json_t *
 evaluate(const struct suite *suite, const json_t *one, json_t *failures)
 {
-    static const char *const passed[] = {"input", "type", "context", "signals"};
+    static const char *const passed[] = {"input", "type", "context", "signals",
+                                         "files"};
     json_t *request = json_object();
     struct odk_buf line;
     struct odk_buf out;
@@ -390,8 +391,8 @@ static void
 run_case(struct suite *suite, const json_t *one)
 {
     static const char *const names[] = {
-        "name", "comment", "input",  "type",  "context", "mocks", "signals",
-        "path", "status",  "output", "error", "cause",   "calls"};
+        "name",  "comment", "input",  "type",   "context", "mocks", "signals",
+        "files", "path",    "status", "output", "error",   "cause", "calls"};
     json_t *failures = json_array();
     json_t *result = json_object();
     json_t *name = json_get(one, "name");
