@@ -254,6 +254,7 @@ begin_reading(struct rebuild *rebuild, struct odk_err *err)
     rebuild->offset = rebuild->row.history_offset;
     rebuild->seen = rebuild->row.outbox_seq;
     rebuild->may_publish = rebuild->row.published == rebuild->row.outbox_seq;
+    rebuild->output_seq = rebuild->may_publish ? 0 : rebuild->row.outbox_seq;
     report_begin(rebuild);
     return 0;
 }

@@ -60,7 +60,7 @@ struct rebuild_report {
     uint64_t runs;     /**< begun in them */
     uint64_t requests; /**< outcomes of commands */
     uint64_t outputs;  /**< done again, now in the outbox */
-    uint64_t parked;   /**< likewise, but a marker has passed their number:
+    uint64_t parked;   /**< likewise, but their number had been passed:
                           parked, until an operator retries them */
     uint64_t lost;     /**< not on their partition and not to be done again:
                           each is logged */

@@ -337,7 +337,8 @@ rebuild_output_keep(struct rebuild *rebuild, const struct store_output *output,
     }
     *(uint64_t *)rebuild_vec_push(&rebuild->made, sizeof(uint64_t)) =
         output->seq;
-    if (output->seq > reach->marker) {
+    if (output->seq > reach->marker && output->seq > rebuild->output_seq &&
+        output->seq > rebuild->row.published) {
         struct store_output_write *write =
             rebuild_vec_push(&rebuild->outputs, sizeof(*write));
         *write = (struct store_output_write){rebuild->row.shard, kept};
@@ -347,8 +348,9 @@ rebuild_output_keep(struct rebuild *rebuild, const struct store_output *output,
         rebuild_vec_push(&rebuild->parked, sizeof(*parked));
     *parked = (struct store_parked_write){
         rebuild->row.shard, kept,
-        ODK_STR("made again after a fail-over, which left a marker above its "
-                "number: retry it")};
+        ODK_STR(
+            "made again after a fail-over, when its number had been passed: "
+            "retry it")};
     return 0;
 }
 

@@ -99,7 +99,8 @@ struct rebuild {
     bool is_reported; /**< report is of row.shard */
     bool is_history_ready;
     bool is_inputs_ready;
-    bool may_publish; /**< all up to next.outbox_seq is on its partition */
+    uint64_t output_seq; /**< no row of the outbox is above */
+    bool may_publish;    /**< all up to next.outbox_seq is on its partition */
 
     odk_time_ms batch_at;       /**< of the batch being read */
     int64_t batch_next[2];      /**< commands, results: where it began */
@@ -176,8 +177,9 @@ int rebuild_output_lacks(struct rebuild *rebuild,
                          const struct codec_output_ref *ref, bool *out,
                          struct odk_err *err) ODK_MUST_USE;
 /** Copies an output that was done again into the outbox, under its number;
- * where a marker has passed that, a reader would drop it: it is parked, and an
- * operator's retry gives it a new one. */
+ * where a fail-over's marker or the outbox has passed that, it is parked, and
+ * an operator's retry gives it a new one: a reader would drop it, and the
+ * outbox is in order. */
 int rebuild_output_keep(struct rebuild *rebuild,
                         const struct store_output *output,
                         struct odk_err *err) ODK_MUST_USE;

@@ -128,6 +128,10 @@ committed(struct rebuild *rebuild)
 {
     struct rebuild_report *report = &rebuild->report;
 
+    if (rebuild->outputs.n > 0) {
+        const struct store_output_write *outputs = rebuild->outputs.items;
+        rebuild->output_seq = outputs[rebuild->outputs.n - 1].output.seq;
+    }
     rebuild->next.batch++;
     rebuild->row = rebuild->next;
     report->outputs += rebuild->outputs.n;
