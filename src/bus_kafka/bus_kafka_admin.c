@@ -791,7 +791,10 @@ bus_kafka_group_offsets( // NOLINT: a group, a topic and its partitions
 
     odk_assert(n > 0);
     *out = odk_arena_calloc(arena, (size_t)n, sizeof(**out));
-    int rc = *out ? admin_open(&admin, options, err) : full(err);
+    if (!*out) {
+        return full(err);
+    }
+    int rc = admin_open(&admin, options, err);
 
     if (rc < 0) {
         return rc;

@@ -111,6 +111,8 @@ int cli_config(struct cli *cli, const struct cli_args *args);
 int cli_db_migrate(struct cli *cli, const struct cli_args *args);
 /** `odradek db token-key`. */
 int cli_db_token_key(struct cli *cli, const struct cli_args *args);
+/** `odradek db retention`. */
+int cli_db_retention(struct cli *cli, const struct cli_args *args);
 /** `odradek db status`. */
 int cli_db_status(struct cli *cli, const struct cli_args *args);
 /** `odradek definition list`. */

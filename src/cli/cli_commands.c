@@ -48,6 +48,12 @@ static const struct cli_flag db_migrate_flags[] = {
     {NULL, NULL, NULL},
 };
 
+static const struct cli_flag db_retention_flags[] = {
+    {"dry-run", NULL, "say what there is to do"},
+    {"run", NULL, "do it now; servers do it every retention.check"},
+    {NULL, NULL, NULL},
+};
+
 static const struct cli_flag topics_apply_flags[] = {
     {"file", "FILE", "declaration instead of the built-in topics.json"},
     {"replication", "N",
@@ -283,6 +289,12 @@ static const struct cli_command commands[] = {
     {"db status", "", "show the schema's migrations",
      "Exit code 1 when one is pending, changed or unknown.", NULL, NULL, 0, 0,
      cli_db_status},
+    {"db retention", "", "let closed runs leave the database",
+     "Those that closed longer ago than retention.closed, in small steps, with "
+     "the history partitions that hold no other run. odradek.history is not "
+     "touched. Exit code 6 while another process is about it.",
+     "  odradek db retention --dry-run --retention-closed 30d\n",
+     db_retention_flags, 0, 0, cli_db_retention},
     {"definition publish", "FILE|-", "check a definition and publish it",
      "Publishes the next version of its name; the same text again changes "
      "nothing. Every problem is printed with its place. Task topics that lack "

@@ -1,6 +1,7 @@
 #include "cli/cli_connect.h"
 #include "cli/cli_output.h"
 #include "store_pg/store_pg_migrate.h"
+#include "store_pg/store_pg_retention.h"
 
 static void
 report(void *ctx, const char *line)
@@ -185,5 +186,76 @@ cli_db_status(struct cli *cli, const struct cli_args *args)
     cli_table_release(&table);
     odk_buf_release(&conninfo);
     odk_arena_release(&arena);
+    return code;
+}
+
+/* ---- retention ---- */
+
+static void
+tell_retention(struct cli *cli, const struct store_pg_retention_stats *stats,
+               bool is_dry)
+{
+    if (cli->is_json) {
+        cli_put_json(cli,
+                     json_pack("{s:b, s:I, s:I, s:I, s:I}", "dry_run",
+                               (int)is_dry, "runs", (json_int_t)stats->runs,
+                               "dropped", (json_int_t)stats->dropped,
+                               "rewritten", (json_int_t)stats->rewritten,
+                               "kept", (json_int_t)stats->kept));
+        return;
+    }
+    cli_printf(cli,
+               "%lld closed run(s) %s the database; of history %lld "
+               "partition(s) %s dropped and %lld rewritten; %lld run(s) of old "
+               "partitions stay\n",
+               (long long)stats->runs, is_dry ? "would leave" : "left",
+               (long long)stats->dropped, is_dry ? "would be" : "were",
+               (long long)stats->rewritten, (long long)stats->kept);
+}
+
+/* A step that found a lock taken is tried again: it was a moment's. */
+static int
+run_retention(struct store_pg_retention *retention, struct odk_err *err)
+{
+    bool is_done = false;
+    int rc = 0;
+
+    while (!is_done && (rc == 0 || rc == ODK_EAGAIN)) {
+        rc = store_pg_retention_step(retention, &is_done, err);
+    }
+    return rc;
+}
+
+int
+cli_db_retention(struct cli *cli, const struct cli_args *args)
+{
+    odk_dur_ms keep = config_i64(cli->config, CONFIG_RETENTION_CLOSED);
+    bool is_dry = cli_flag(args, "dry-run") != NULL;
+    struct store_pg_retention *retention = NULL;
+    struct store_pg_query *query = NULL;
+    struct odk_err err = {0};
+
+    if (is_dry == (cli_flag(args, "run") != NULL)) {
+        return cli_fail(cli, CLI_USAGE, "give --dry-run or --run");
+    }
+    if (keep == 0) {
+        return cli_fail(cli, CLI_USAGE,
+                        "retention.closed is 0: closed runs stay for ever");
+    }
+    int code = cli_query_open(cli, &query);
+    if (code != CLI_OK) {
+        return code;
+    }
+    int rc = store_pg_retention_begin(query, keep, is_dry, &retention, &err);
+    if (rc == 0) {
+        rc = run_retention(retention, &err);
+    }
+    if (rc == 0) {
+        tell_retention(cli, store_pg_retention_stats(retention), is_dry);
+    } else {
+        code = cli_fail_err(cli, &err);
+    }
+    store_pg_retention_end(retention);
+    store_pg_query_close(query);
     return code;
 }

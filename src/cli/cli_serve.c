@@ -31,6 +31,7 @@ struct server {
     int n_lanes;
     struct serve_relays relays;
     struct serve_objects objects;
+    struct serve_retention retention;
     struct serve_repair repair;
     struct store_pg_query *query;
     odk_dur_ms bindings_at; /* next look at the bindings */
@@ -439,6 +440,7 @@ chores(struct server *server)
         server->bindings_at =
             now + config_i64(server->serve.config, CONFIG_SERVE_BINDINGS);
     }
+    serve_retention_tick(&server->retention, now);
     if (now >= server->maintain_at) {
         server->maintain_at = now + MAINTAIN_MS;
         if (store_pg_maintain(odk_buf_str(&server->serve.conninfo).ptr, &err) !=
@@ -453,7 +455,10 @@ chores(struct server *server)
 static odk_dur_ms
 next_wait(const struct server *server)
 {
-    odk_dur_ms left = server->bindings_at - serve_monotonic();
+    odk_dur_ms next_at = server->bindings_at < server->retention.next_at
+                             ? server->bindings_at
+                             : server->retention.next_at;
+    odk_dur_ms left = next_at - serve_monotonic();
 
     return left < 0 ? 0 : left < SERVE_TICK_MS ? left + 1 : SERVE_TICK_MS;
 }
@@ -553,6 +558,7 @@ serve_run(struct server *server)
         chores(server);
         wait_events(server, next_wait(server));
     }
+    serve_retention_release(&server->retention);
     finish(server);
     code = atomic_load(&serve->failure);
     serve_log(serve, ODK_LOG_INFO, "serve.stopped", "ended with code %d", code);
@@ -578,6 +584,7 @@ server_init(struct server *server, struct cli *cli)
     atomic_init(&serve->failure, 0);
     (void)gethostname(serve->host, sizeof(serve->host) - 1);
     server->relays.serve = serve;
+    server->retention.serve = serve;
     server->repair.serve = serve;
 }
 

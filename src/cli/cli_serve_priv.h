@@ -20,6 +20,7 @@
 #include "objects/objects.h"
 #include "relay/relay.h"
 #include "sdk/odradek.h"
+#include "store_pg/store_pg_retention.h"
 #include "telemetry/telemetry.h"
 
 #define SERVE_LANES_MAX    64
@@ -155,6 +156,18 @@ void serve_repair_check(struct serve_repair *repair, int n_quarantined);
 bool serve_repair_is_ended(const struct serve_repair *repair);
 /** Joins it when it has ended. */
 void serve_repair_release(struct serve_repair *repair);
+
+/** Closed runs leave the database, a step at a time; main thread only. */
+struct serve_retention {
+    struct serve *serve;
+    struct store_pg_query *query;   /**< NULL: none is under way */
+    struct store_pg_retention *run; /**< likewise */
+    odk_dur_ms next_at;             /**< monotonic: of the next step or look */
+};
+
+/** Does a step when it is time for one. Errors are logged and tried again. */
+void serve_retention_tick(struct serve_retention *retention, odk_dur_ms now);
+void serve_retention_release(struct serve_retention *retention);
 
 /** The relays of all published bindings; main thread only. */
 struct serve_relays {

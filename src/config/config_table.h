@@ -156,6 +156,13 @@
     X(SERVE_LEAVE, "serve.leave", BOOL, "false", 0, 0, NULL, false, false,     \
       NULL, "A stop is for good: a static member leaves its group, so that "   \
       "others take its shards at once.")                                       \
+    X(RETENTION_CLOSED, "retention.closed", DURATION, "90d", 0, 315360000000,  \
+      NULL, true, false, NULL, "How long closed runs stay in the database. "   \
+      "Their history leaves with its partition, once no run of it is open or " \
+      "closed more recently; odradek.history keeps it. 0: for ever.")          \
+    X(RETENTION_CHECK, "retention.check", DURATION, "1h", 1000, 2592000000,    \
+      NULL, true, false, NULL, "How often a server looks for closed runs that " \
+      "are to leave; one server at a time does it.")                           \
     X(LOG_LEVEL, "log.level", CHOICE, "info", 0, 0, "debug|info|warn|error",   \
       true, false, NULL, "Events below this level are not logged.")
 

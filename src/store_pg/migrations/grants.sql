@@ -16,7 +16,7 @@ BEGIN
         'GRANT SELECT, INSERT, UPDATE, DELETE ON odradek.execution, odradek.current_run, odradek.visibility, odradek.outbox, odradek.outbox_parked, odradek.timer, odradek.source, odradek.setting, odradek.deadletter_handled TO {server}',
         'GRANT SELECT, INSERT ON odradek.request TO {server}',
         'GRANT SELECT ON odradek.cluster, odradek.schema_migration, odradek.history_event TO {server}',
-        'GRANT EXECUTE ON FUNCTION odradek.server_identity(), odradek.maintain() TO {server}',
+        'GRANT EXECUTE ON FUNCTION odradek.server_identity(), odradek.maintain(), odradek.retention_page(integer, uuid, timestamptz, integer, boolean), odradek.retention_partitions(timestamptz), odradek.retention_copy(text, uuid, uuid, timestamptz, integer, uuid, integer), odradek.retention_swap(text, uuid, uuid), odradek.retention_detach(text, text), odradek.retention_sweep(timestamptz, integer) TO {server}',
         -- The key that authenticates task tokens is not for readers.
         'GRANT SELECT ON odradek.shard, odradek.history, odradek.history_event, odradek.definition, odradek.binding, odradek.binding_start, odradek.execution, odradek.current_run, odradek.visibility, odradek.outbox, odradek.outbox_parked, odradek.timer, odradek.source, odradek.setting, odradek.request, odradek.journal, odradek.deadletter_handled, odradek.schema_migration TO {readonly}',
         'GRANT SELECT (partitions, created_at) ON odradek.cluster TO {readonly}',

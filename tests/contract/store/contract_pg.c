@@ -200,6 +200,7 @@ main(void)
     } else {
         rc = contract_run();
         rc += contract_pg_run();
+        rc += contract_pg_retention_run();
     }
     connect_side(address);
     (void)snprintf(sql, sizeof(sql), "DROP DATABASE %s WITH (FORCE)", database);

@@ -14,4 +14,7 @@ long long contract_sql_number(const char *sql);
 /** What only PostgreSQL has: migrations, roles, queries. */
 int contract_pg_run(void);
 
+/** How closed runs leave. */
+int contract_pg_retention_run(void);
+
 #endif
