@@ -565,6 +565,22 @@ serve_run(struct server *server)
     return code;
 }
 
+/* Without a name that survives restarts a process is a static member all the
+ * same, under a name of its own that it takes with it: a dynamic one would wait
+ * for the session of its own former self after Kafka was away. */
+static void
+name_instance(struct serve *serve)
+{
+    const char *given = config_str(serve->config, CONFIG_KAFKA_INSTANCE_ID);
+    char made[ODK_UUID_TEXT_LEN + 1];
+
+    cli_random_id(made);
+    (void)snprintf(serve->instance, sizeof(serve->instance), "%s",
+                   given[0] != '\0' ? given : made);
+    serve->is_leaving =
+        given[0] == '\0' || config_bool(serve->config, CONFIG_SERVE_LEAVE);
+}
+
 static void
 server_init(struct server *server, struct cli *cli)
 {
@@ -583,6 +599,7 @@ server_init(struct server *server, struct cli *cli)
     atomic_init(&serve->is_stopping, false);
     atomic_init(&serve->failure, 0);
     (void)gethostname(serve->host, sizeof(serve->host) - 1);
+    name_instance(serve);
     server->relays.serve = serve;
     server->retention.serve = serve;
     server->repair.serve = serve;

@@ -7,7 +7,8 @@
  * must not know. A schema id that a record names is asked of the registry
  * before the lane decodes the record; while the registry does not answer, the
  * record and those behind it are read again later, since an unknown schema is a
- * dead letter. And who has lost its instance id to another process ends.
+ * dead letter. And a lane that has lost its place in the group to another
+ * process is closed and joins again.
  */
 
 #define PAUSE_MS 1000
@@ -15,9 +16,7 @@
 struct serve_bus {
     struct bus inner;
     struct serve *serve;
-    struct codec *codec;       /**< the lane's own */
-    struct registry *registry; /**< NULL: none is configured */
-    bool is_lost;              /**< another process has the instance id */
+    struct serve_lane *lane; /**< codec and registry are its own */
 };
 
 static void
@@ -39,10 +38,11 @@ learn(struct serve_bus *self, const struct bus_message *message)
     if (!message->value.ptr ||
         codec_header_read(message->value, &header, NULL) != 0 ||
         header.framing != CODEC_FRAMING_CONFLUENT ||
-        codec_has_id(self->codec, header.id)) {
+        codec_has_id(self->lane->codec, header.id)) {
         return 0;
     }
-    int rc = registry_learn_id(self->registry, self->codec, header.id, &err);
+    int rc = registry_learn_id(self->lane->registry, self->lane->codec,
+                               header.id, &err);
     if (rc == 0) {
         return 0;
     }
@@ -113,13 +113,9 @@ serve_bus_poll(struct bus *bus, odk_dur_ms wait_max, struct bus_batch *out,
     struct odk_err own = {0};
     int rc = bus_poll(&self->inner, wait_max, out, &own);
 
-    if (self->is_lost) {
-        odk_dur_ms pause = PAUSE_MS;
-        (void)serve_pause(self->serve, &pause);
-    } else if (rc == ODK_EFENCED) {
-        self->is_lost = true;
-        serve_give_up(self->serve, "serve.instance_taken", &own);
-    } else if (rc == 0 && self->registry) {
+    if (rc == ODK_EFENCED) {
+        self->lane->is_taken = true;
+    } else if (rc == 0 && self->lane->registry) {
         learn_all(self, out);
     }
     if (rc != 0 && err) {
@@ -245,8 +241,7 @@ serve_bus_commit_offset(struct bus *bus, struct bus_place place, int64_t offset,
 }
 
 void
-serve_bus_wrap(struct serve *serve, struct codec *codec,
-               struct registry *registry, struct bus *bus)
+serve_bus_wrap(struct serve_lane *lane, struct bus *bus)
 {
     static const struct bus_ops ops = {
         .close = serve_bus_close,
@@ -270,6 +265,6 @@ serve_bus_wrap(struct serve *serve, struct codec *codec,
     if (!self) {
         odk_out_of_memory();
     }
-    *self = (struct serve_bus){*bus, serve, codec, registry, false};
+    *self = (struct serve_bus){*bus, lane->serve, lane};
     *bus = (struct bus){&ops, self};
 }

@@ -8,6 +8,11 @@
 #include "cli/cli_serve_priv.h"
 
 #define LANE_WAIT_MS 1000
+/* An instance id that is taken from us: the first pause, and how often we take
+ * it back when it never stays ours for the span. */
+#define TAKEN_PAUSE_MS  1000
+#define TAKEN_TIMES_MAX 5
+#define TAKEN_SPAN_MS   600000
 
 /* ---- opening ---- */
 
@@ -63,19 +68,18 @@ open_bus(struct serve_lane *lane, struct bus *out)
                                          LANE_TOPIC_RESULTS};
     struct serve *serve = lane->serve;
     struct bus_kafka_options options = serve->kafka.options;
-    const char *instance = config_str(serve->config, CONFIG_KAFKA_INSTANCE_ID);
     odk_dur_ms pause = SERVE_PAUSE_MS_MIN;
     struct odk_err err = {0};
     char id[192];
 
-    (void)snprintf(id, sizeof(id), "%s-%d", instance, lane->index);
+    (void)snprintf(id, sizeof(id), "%s-%d", serve->instance, lane->index);
     options.topics = topics;
     options.n_topics = ODK_ARRAY_LEN(topics);
     options.group_id = config_str(serve->config, CONFIG_KAFKA_GROUP);
-    options.instance_id = instance[0] != '\0' ? id : NULL;
+    options.instance_id = id;
     while (!atomic_load(&serve->is_stopping)) {
         if (bus_kafka_open(&options, out, &err) == 0) {
-            serve_bus_wrap(serve, lane->codec, lane->registry, out);
+            serve_bus_wrap(lane, out);
             return true;
         }
         if (!serve_is_transient(err.code)) {
@@ -160,7 +164,7 @@ run(struct serve_lane *lane)
     odk_dur_ms stats_at = began_at + every;
 
     atomic_store(&lane->state, SERVE_RUNNING);
-    while (!atomic_load(&serve->is_stopping)) {
+    while (!atomic_load(&serve->is_stopping) && !lane->is_taken) {
         (void)lane_tick(lane->lane, LANE_WAIT_MS);
         atomic_store(&lane->n_quarantined,
                      (int)lane_stats(lane->lane)->shards_quarantined);
@@ -179,27 +183,77 @@ run(struct serve_lane *lane)
     log_stats(lane);
 }
 
-static void *
-lane_main(void *argument)
+/* A lane from its opening to its end. */
+static void
+live(struct serve_lane *self)
 {
-    struct serve_lane *self = argument;
     struct serve *serve = self->serve;
     struct store store = {0};
     struct bus bus = {0};
     char owner[192];
 
+    self->is_taken = false;
     (void)snprintf(owner, sizeof(owner), "%s:%d/%d", serve->host, (int)getpid(),
                    self->index);
-    bool has_store = open_store(serve, &store);
-    bool has_bus = has_store && open_codec(self) && open_bus(self, &bus);
-    if (has_bus) {
-        set_lane(self, make_lane(self, bus, store, odk_str(owner)));
-        run(self);
-        struct lane *lane = self->lane;
-        set_lane(self, NULL);
-        lane_close(lane, config_bool(serve->config, CONFIG_SERVE_LEAVE));
-    } else if (has_store) {
+    if (!open_store(serve, &store)) {
+        return;
+    }
+    if (!open_bus(self, &bus)) {
         store_close(&store);
+        return;
+    }
+    set_lane(self, make_lane(self, bus, store, odk_str(owner)));
+    run(self);
+    struct lane *lane = self->lane;
+    set_lane(self, NULL);
+    lane_close(lane, serve->is_leaving);
+}
+
+/* Kafka takes the instance id from us also when an answer to our own joining
+ * was lost: joining again mends that. Two processes under one id would take it
+ * from each other for ever: after a few times this one ends. */
+static bool
+rejoins(struct serve_lane *self, int times, odk_dur_ms *pause)
+{
+    struct serve *serve = self->serve;
+    struct odk_err err = {0};
+
+    if (atomic_load(&serve->is_stopping)) {
+        return false;
+    }
+    if (times > TAKEN_TIMES_MAX) {
+        (void)odk_err_set(&err, ODK_ECONFLICT,
+                          "another process joins group %s as %s-%d again and "
+                          "again: give each its own kafka.instance-id",
+                          config_str(serve->config, CONFIG_KAFKA_GROUP),
+                          serve->instance, self->index);
+        serve_give_up(serve, "serve.instance_taken", &err);
+        return false;
+    }
+    serve_log(serve, ODK_LOG_WARN, "serve.instance_lost",
+              "Kafka gave our place in the group (instance id %s-%d) to "
+              "another: joining again. If another process runs under this "
+              "kafka.instance-id, give it its own",
+              serve->instance, self->index);
+    return serve_pause(serve, pause);
+}
+
+static void *
+lane_main(void *argument)
+{
+    struct serve_lane *self = argument;
+    struct serve *serve = self->serve;
+    odk_dur_ms pause = TAKEN_PAUSE_MS;
+    bool is_going_on = open_codec(self);
+
+    for (int times = 1; is_going_on; times++) {
+        odk_dur_ms began_at = serve_monotonic();
+        live(self);
+        if (serve_monotonic() - began_at > TAKEN_SPAN_MS) {
+            times = 1;
+            pause = TAKEN_PAUSE_MS;
+        }
+        is_going_on = self->is_taken && rejoins(self, times, &pause);
     }
     registry_free(self->registry);
     codec_free(self->codec);

@@ -44,6 +44,8 @@ struct serve {
     struct store_pg_cluster cluster;
     odk_dur_ms task_republish_ms; /**< 0: never */
     char host[128];
+    char instance[160]; /**< of the group's members; lane n adds "-n" */
+    bool is_leaving;    /**< a stop makes them leave the group */
     atomic_bool is_stopping;
     int event_fd;       /**< a thread has news */
     int stop_fd;        /**< readable once everyone is to stop */
@@ -62,7 +64,9 @@ struct serve_lane {
     int index;
     pthread_t thread;
     bool is_started;
-    atomic_int state;         /**< enum serve_state */
+    bool is_taken;    /**< by the lane's thread: another process has joined
+                         the group under its instance id */
+    atomic_int state; /**< enum serve_state */
     atomic_int n_quarantined; /**< shards, as of its last round */
     pthread_mutex_t lock;     /**< of lane, against its end */
     struct lane *lane;
@@ -122,9 +126,8 @@ void serve_kafka_log(void *ctx, int severity, const char *facility,
                      const char *text);
 
 /** Puts the server's bus in place of a lane's Kafka bus, which it owns from now
- * on. registry may be NULL; codec and registry stay the caller's. */
-void serve_bus_wrap(struct serve *serve, struct codec *codec,
-                    struct registry *registry, struct bus *bus);
+ * on; codec and registry (may be NULL) stay the lane's. */
+void serve_bus_wrap(struct serve_lane *lane, struct bus *bus);
 
 /** Sets task_republish_ms from the configuration, or from the retention that
  * the task topics have. */

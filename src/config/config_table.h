@@ -26,7 +26,8 @@
     X(KAFKA_INSTANCE_ID, "kafka.instance-id", STR, "", 0, 128, NULL, false,    \
       false, NULL, "Static membership: a name that is this process's own and " \
       "survives its restarts, such as its slot. Lane n adds \"-n\". A restart " \
-      "within the session then moves no shard. Empty: a dynamic member.")      \
+      "within the session then moves no shard. Empty: a name made at the "      \
+      "start, which leaves the group with the process.")      \
     X(KAFKA_SESSION, "kafka.session-timeout", DURATION, "10s", 1000, 300000,   \
       NULL, false, false, NULL, "A process that was not heard of for so long " \
       "loses its shards to the others.")                                       \
