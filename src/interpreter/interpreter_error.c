@@ -16,12 +16,37 @@ is_retriable_type(const struct asl_state *state)
 /* States.Runtime is final: neither Retry nor Catch sees it, whatever they name
  * (recorded). */
 
+static int32_t
+tries_of(const struct interpreter_line *line, int64_t index)
+{
+    return index < line->n_tries ? line->tries[index] : 0;
+}
+
+/* The next retry by a retrier of the line's state; a jittered delay is drawn
+ * from the transition's seed. */
+static struct engine_entry
+draw_retry(const struct interpreter *in, struct engine *engine, int32_t frame,
+           int64_t index)
+{
+    const struct asl_retrier *retrier =
+        &interpreter_state(in, frame)->retriers[index];
+    int32_t tries = tries_of(interpreter_line(in, frame), index);
+    struct engine_entry retry =
+        interpreter_entry(in, ENGINE_EV_FACT_RETRY, frame);
+
+    retry.index = index;
+    retry.due =
+        odk_time_add(engine_now(engine),
+                     asl_retry_delay(retrier, tries + 1, engine_rand(engine)));
+    return retry;
+}
+
 /* The first retrier that matches decides, whether it has attempts left or not.
  * A retry that would begin after the activity's time over all attempts is
- * none. */
+ * none; its delay is drawn here, once. */
 static const struct asl_retrier *
 find_retrier(const struct interpreter *in, struct engine *engine, int32_t frame,
-             struct odk_str error, int64_t *index)
+             struct odk_str error, struct engine_entry *retry)
 {
     const struct interpreter_line *line = interpreter_line(in, frame);
     const struct asl_state *state = interpreter_state(in, frame);
@@ -31,14 +56,11 @@ find_retrier(const struct interpreter *in, struct engine *engine, int32_t frame,
         if (!asl_error_matches(retrier->errors, retrier->n_errors, error)) {
             continue;
         }
-        int32_t tries = (int32_t)i < line->n_tries ? line->tries[i] : 0;
-        odk_time_ms due = odk_time_add(
-            engine_now(engine),
-            asl_retry_delay(retrier, tries + 1, engine_rand(engine)));
-        *index = (int64_t)i;
-        interpreter_note_int(engine, "retryIndex", *index);
+        int32_t tries = tries_of(line, (int64_t)i);
+        *retry = draw_retry(in, engine, frame, (int64_t)i);
+        interpreter_note_int(engine, "retryIndex", retry->index);
         return tries < retrier->max_attempts &&
-                       due <= engine_closes_at(engine, line->entered_id)
+                       retry->due <= engine_closes_at(engine, line->entered_id)
                    ? retrier
                    : NULL;
     }
@@ -142,21 +164,11 @@ take_catcher(struct interpreter *in, struct engine *engine, int32_t frame,
 }
 
 static void
-take_retrier(struct interpreter *in, struct engine *engine, int32_t frame,
-             const struct asl_retrier *retrier, int64_t index)
+take_retry(struct engine *engine, struct engine_entry *retry)
 {
-    const struct interpreter_line *line = interpreter_line(in, frame);
-    int32_t tries = index < line->n_tries ? line->tries[index] : 0;
-    struct engine_entry retry =
-        interpreter_entry(in, ENGINE_EV_FACT_RETRY, frame);
-
-    retry.index = index;
-    retry.due =
-        odk_time_add(engine_now(engine),
-                     asl_retry_delay(retrier, tries + 1, engine_rand(engine)));
     interpreter_note_int(engine, "retryBackoffIntervalSeconds",
-                         (retry.due - engine_now(engine)) / 1000);
-    engine_emit(engine, &retry);
+                         (retry->due - engine_now(engine)) / 1000);
+    engine_emit(engine, retry);
 }
 
 /* Remembers a failure that waits until the registry has undone a scope: before
@@ -239,13 +251,14 @@ interpreter_error(struct interpreter *in, struct engine *engine, int32_t frame,
     interpreter_note_str(engine, "cause", cause);
     bool is_final = error.len == 0 || odk_str_is(error, "States.Runtime");
     if (is_retriable_type(state) && !is_final) {
+        struct engine_entry retry = {0};
         const struct asl_retrier *retrier =
-            find_retrier(in, engine, frame, error, &index);
+            find_retrier(in, engine, frame, error, &retry);
         if (retrier) {
             failure.mode = ODK_STR("RETRY");
-            failure.index = index;
+            failure.index = retry.index;
             if (!roll_back(in, engine, frame, &failure)) {
-                take_retrier(in, engine, frame, retrier, index);
+                take_retry(engine, &retry);
             }
             return;
         }
@@ -279,7 +292,8 @@ interpreter_rolled_back(void *data, struct engine *engine, int32_t frame)
 
     odk_assert(line->phase == INTERPRETER_ROLLBACK);
     if (odk_str_is(line->mode, "RETRY")) {
-        take_retrier(in, engine, frame, &state->retriers[rule], rule);
+        struct engine_entry retry = draw_retry(in, engine, frame, rule);
+        take_retry(engine, &retry);
         return;
     }
     struct odk_buf error;

@@ -232,6 +232,34 @@ a_run_keeps_the_trace_that_started_it(void **state)
     run_release(&run);
 }
 
+#define JITTERED                                                               \
+    "{'StartAt':'A','States':{'A':{'Type':'Task','Resource':"                  \
+    "'odradek:q:work','ScheduleToCloseSeconds':10,'Retry':[{'ErrorEquals':"    \
+    "['E'],'IntervalSeconds':20,'JitterStrategy':'FULL'}],'End':true}}}"
+
+static void
+a_jittered_retry_that_is_granted_begins_in_time(void **state)
+{
+    size_t n_granted = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < 64; i++) {
+        struct run run;
+        run_start(&run, JITTERED, "{}");
+        odk_time_ms closes_at = run.now + 10000;
+        run.seq += i * 1000; /* another seed */
+        run_fail(&run, "work", "E");
+        if (run_status(&run) == ENGINE_RUNNING) {
+            run_fire(&run);
+            assert_true(run.now <= closes_at);
+            assert_int_equal(run.n_tasks, 2);
+            n_granted++;
+        }
+        run_release(&run);
+    }
+    assert_in_range(n_granted, 1, 63);
+}
+
 #define SIGNAL_WAIT                                                            \
     "{'StartAt':'A','States':{'A':{'Type':'Task','Resource':"                  \
     "'odradek:wait-signal','Parameters':{'Name':'go'},"                        \
@@ -544,6 +572,7 @@ main(void)
         cmocka_unit_test(schedule_to_start_ends_when_a_worker_starts),
         cmocka_unit_test(schedule_to_close_spans_all_attempts),
         cmocka_unit_test(a_silent_task_is_sent_again_with_the_same_attempt),
+        cmocka_unit_test(a_jittered_retry_that_is_granted_begins_in_time),
         cmocka_unit_test(a_run_keeps_the_trace_that_started_it),
         cmocka_unit_test(signals_are_kept_before_the_wait_and_taken_in_order),
         cmocka_unit_test(signals_that_nobody_takes_are_bounded_by_their_bytes),
