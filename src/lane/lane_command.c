@@ -148,7 +148,8 @@ repeat(struct lane *lane, struct lane_input *input,
         memcpy(code, kept.ptr, kept.len);
     }
     int rc = lane_emit_reply(lane, input, run_id, code, earlier->message, err);
-    if (rc == 0 && run_id && input->record.kind == CODEC_START_WORKFLOW) {
+    if (rc == 0 && run_id && !code &&
+        input->record.kind == CODEC_START_WORKFLOW) {
         rc = subscribe(lane, input, run_id, err);
     }
     return rc;

@@ -395,6 +395,34 @@ a_repeated_request_gets_the_same_answer_and_starts_nothing(void **state)
 }
 
 static void
+a_repeat_of_a_rejected_start_hears_nothing_of_the_run_in_its_way(void **state)
+{
+    struct world *w = *state;
+    struct codec_start_workflow start;
+
+    codec_start_workflow_init(&start);
+    start.request_id = ODK_STR("r-2");
+    start.namespace = ODK_STR("default");
+    start.workflow_id = ODK_STR("w-1");
+    start.definition = ODK_STR("work");
+    start.has_reply = true;
+    start.reply = (struct codec_reply_to){ODK_STR("odradek.replies.default"), 0,
+                                          ODK_STR("another")};
+    world_start(w, "w-1", "r-1");
+    world_settle(w);
+    for (int i = 0; i < 2; i++) {
+        world_send(w, CODEC_START_WORKFLOW, &start, start.namespace,
+                   start.workflow_id);
+        world_settle(w);
+    }
+    assert_int_equal(replies(w, CODEC_REPLY_KIND_REJECTED), 2);
+    world_started(w, 0);
+    world_succeed(w, 0, "1");
+    world_settle(w);
+    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 1);
+}
+
+static void
 a_repeat_within_one_batch_starts_nothing(void **state)
 {
     struct world *w = *state;
@@ -960,6 +988,7 @@ main(void)
         TEST(a_fail_over_that_lost_nothing_goes_on_and_readers_miss_nothing),
         TEST(a_topic_that_lost_its_tail_is_quarantined),
         TEST(a_repeated_request_gets_the_same_answer_and_starts_nothing),
+        TEST(a_repeat_of_a_rejected_start_hears_nothing_of_the_run_in_its_way),
         TEST(a_repeat_within_one_batch_starts_nothing),
         TEST(a_request_id_with_another_content_is_rejected),
         TEST(a_second_start_of_an_open_workflow_id_is_rejected),
