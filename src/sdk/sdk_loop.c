@@ -29,8 +29,10 @@ on_ack(struct odradek_worker *worker, const struct sdk_ack *ack)
     } else if (sent->is_answer) {
         sdk_queue_over(sent->task);
     } else {
-        if (sent->task->heartbeat_ms > 0) {
-            /* From here on heartbeats guard it (protocol.md). */
+        sent->task->is_confirmed = true;
+        if (sent->task->heartbeat_ms > 0 || sent->task->is_over) {
+            /* From here on heartbeats guard it (protocol.md), or whoever took
+             * it over, and the time-out. */
             sdk_queue_count(sent->task);
         }
         sdk_task_unref(sent->task);

@@ -80,8 +80,10 @@ struct odradek_task {
     int64_t offset;
     uint64_t generation; /**< of the partition's assignment */
     int refs; /**< the loop's: open, and TaskStarted until acknowledged */
-    bool is_counted;  /**< finished for the partition's progress */
-    bool is_unlisted; /**< dropped: not among the queue's open ones */
+    bool is_counted;   /**< finished for the partition's progress */
+    bool is_confirmed; /**< its TaskStarted was acknowledged */
+    bool is_over;      /**< answered, left, or never begun */
+    bool is_unlisted;  /**< dropped: not among the queue's open ones */
     size_t bytes;
     odk_time_ms at; /**< the record's time */
     atomic_int stage;

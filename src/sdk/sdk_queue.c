@@ -108,7 +108,12 @@ sdk_queue_over(struct odradek_task *task)
 {
     struct odradek_worker *worker = task->worker;
 
-    if (atomic_load(&task->stage) != SDK_DROPPED) {
+    task->is_over = true;
+    /* Without an answer, its time-outs decide: they need its TaskStarted. */
+    if (atomic_load(&task->stage) != SDK_DROPPED &&
+        (task->answer == SDK_ANSWER_SUCCEED ||
+         task->answer == SDK_ANSWER_FAIL || !task->is_announced ||
+         task->is_confirmed)) {
         sdk_queue_count(task);
     }
     if (!task->is_unlisted) {

@@ -547,6 +547,9 @@ sdk_consumer_commit(struct sdk_consumer *consumer,
             ? ODK_ETIMEOUT
             : 0;
     for (size_t i = 0; consumer->commit_code == 0 && i < n_places; i++) {
+        sim_trace(sim, "w%d commits %d/%lld, %.*s", consumer->hand->id,
+                  places[i].partition, (long long)places[i].offset,
+                  ODK_STR_ARG(places[i].metadata));
         consumer->commit_code = bus_commit_offset(
             &consumer->bus, (struct bus_place){0, places[i].partition},
             places[i].offset, places[i].metadata, err);

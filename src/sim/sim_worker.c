@@ -184,7 +184,8 @@ sim_task_seen(struct sim *sim, const struct bus_message *message,
                  codec_kind_name(record->kind));
         return;
     }
-    sim_trace(sim, "task %.*s of %.*s: activity %lld, attempt %d",
+    sim_trace(sim, "task %d/%lld: %.*s of %.*s, activity %lld, attempt %d",
+              message->partition, (long long)message->offset,
               ODK_STR_ARG(task->type), ODK_STR_ARG(task->workflow_id),
               (long long)task->activity_id, task->attempt);
     if (task_find(sim, task->token)) {
