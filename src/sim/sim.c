@@ -9,6 +9,8 @@
 /* A calm world finishes within this much of virtual time: retries of
  * compensations wait up to 5 minutes ten times. */
 #define CALM_MS_MAX (INT64_C(4) * 3600 * 1000)
+/* The longest pause, the session, restarts and retries together. */
+#define OWNER_MS_MAX 700000
 /* Steps that no seed needs: an endless loop is a bug. */
 #define EVENTS_MAX UINT64_C(3000000)
 
@@ -60,6 +62,18 @@ const char *
 sim_check_text(enum sim_check check)
 {
     return checks[check].text;
+}
+
+const char *
+sim_amount_name(enum sim_amount amount)
+{
+    static const char *const names[] = {
+#define X(constant, name) name,
+        SIM_AMOUNT_TABLE(X)
+#undef X
+    };
+
+    return names[amount];
 }
 
 /* ---- the story ---- */
@@ -309,6 +323,7 @@ calm(struct sim *sim, void *arg)
     sim_trace(sim, "calm: no more faults, no more load");
     sim_faults_end(sim);
     sim_operator_start(sim);
+    sim_after(sim, OWNER_MS_MAX, sim_check_owners, NULL);
 }
 
 static void
@@ -386,6 +401,7 @@ sim_run(const struct sim_options *options, struct sim_result *out)
                                .virtual_ms = sim->now - SIM_START,
                                .quarantines = sim->is_expecting_quarantine};
     memcpy(out->problem, sim->problem, sizeof(out->problem));
+    sim_profile_amounts(&sim->profile, out->amounts);
     if (sim->is_failed && options->story) {
         story_tell(sim, options->story);
     }

@@ -50,7 +50,7 @@
       "each entry was undone or skipped once, or dropped by "                  \
       "the Pivot (saga.md)")                                                   \
     X(SAGA_OPEN, "saga-open",                                                  \
-      "no compensation runs while a forward task of the scope is open")        \
+      "no compensation runs while the outcome of a task is waited for")        \
     X(TASK, "task",                                                            \
       "each task is begun by a worker, once if nothing disturbs "              \
       "it (protocol.md, Workers)")                                             \
@@ -107,9 +107,35 @@ enum sim_mutant {
 const char *sim_mutant_name(enum sim_mutant mutant);
 const char *sim_mutant_text(enum sim_mutant mutant);
 
+/** What a world has of each thing; less of it makes a failure easier to read.
+ * X(constant, name) */
+#define SIM_AMOUNT_TABLE(X)                                                    \
+    X(COMMANDS, "commands")                                                    \
+    X(KEYS, "keys")                                                            \
+    X(SECONDS, "seconds")                                                      \
+    X(PROCESSES, "processes")                                                  \
+    X(WORKERS, "workers")                                                      \
+    X(CALL_FAULTS, "call-faults")                                              \
+    X(COMMIT_FAULTS, "commit-faults")                                          \
+    X(WORLD_FAULTS, "world-faults")                                            \
+    X(WORKER_FAULTS, "worker-faults")                                          \
+    X(SKEW, "skew")                                                            \
+    X(REFUSALS, "refusals")
+
+enum sim_amount {
+#define X(constant, name) SIM_AMOUNT_##constant,
+    SIM_AMOUNT_TABLE(X)
+#undef X
+    SIM_AMOUNT_COUNT
+};
+
+/** As --at-most has it. */
+const char *sim_amount_name(enum sim_amount amount);
+
 struct sim_options {
     uint64_t seed;
     enum sim_mutant mutant;
+    int64_t at_most[SIM_AMOUNT_COUNT]; /**< of each thing; < 0: as drawn */
     FILE *trace; /**< every event as a line, at once; NULL: none */
     FILE *story; /**< after a failure the last events; NULL: none */
 };
@@ -118,13 +144,14 @@ struct sim_result {
     bool is_failed;
     enum sim_check check; /**< that failed */
     char problem[512];
-    uint64_t hash;        /**< of all events */
-    uint64_t events;      /**< steps of the simulator */
-    uint64_t faults;      /**< injected */
-    uint64_t transitions; /**< committed */
-    uint64_t runs;        /**< executions that were started */
-    int64_t virtual_ms;   /**< time that passed inside */
-    uint64_t quarantines; /**< expected ones */
+    uint64_t hash;                     /**< of all events */
+    uint64_t events;                   /**< steps of the simulator */
+    uint64_t faults;                   /**< injected */
+    uint64_t transitions;              /**< committed */
+    uint64_t runs;                     /**< executions that were started */
+    int64_t virtual_ms;                /**< time that passed inside */
+    uint64_t quarantines;              /**< expected ones */
+    int64_t amounts[SIM_AMOUNT_COUNT]; /**< what the world had */
 };
 
 /** Runs one seed to its end or to the first broken promise. */

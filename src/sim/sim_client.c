@@ -6,8 +6,6 @@
 /* Clients: they start workflows, signal, cancel and terminate them, repeat
  * themselves, and now and then send garbage. */
 
-#define KEYS 14
-
 static struct sim_command *
 command_at(const struct sim *sim, size_t index)
 {
@@ -45,7 +43,7 @@ sim_append(struct sim *sim, const char *topic, enum codec_kind kind,
     odk_assert(rc == 0);
     out.value = odk_buf_str(&value);
     out.partition =
-        sim_chance(&sim->rand, 20)
+        sim_chance(&sim->rand, sim->profile.misrouted_permille)
             ? (int32_t)sim_below(&sim->rand, (uint64_t)sim->profile.partitions)
             : odk_partition(name, sim->profile.partitions);
     int64_t offset = bus_mem_append(sim->broker, &out);
@@ -196,8 +194,8 @@ send(struct sim *sim, size_t index)
     if (sim_chance(&draft.rand, 900)) {
         draft.request_id = sim_keep(sim, odk_str_n(text, (size_t)len));
     }
-    len =
-        snprintf(text, sizeof(text), "w-%d", (int)sim_below(&draft.rand, KEYS));
+    len = snprintf(text, sizeof(text), "w-%d",
+                   (int)sim_below(&draft.rand, (uint64_t)sim->profile.keys));
     draft.workflow_id = sim_keep(sim, odk_str_n(text, (size_t)len));
     if (draft.has_reply) {
         draft.reply = reply_to(sim, index, command->is_flaky);

@@ -242,6 +242,20 @@ check_signal(struct sim *sim, size_t index)
     }
 }
 
+/* Long after the last fault each shard has an owner that runs. */
+void
+sim_check_owners(struct sim *sim, void *arg)
+{
+    (void)arg;
+    for (int32_t s = 0; !sim->is_losing && s < sim->profile.partitions; s++) {
+        const struct sim_node *owner = sim->shards[s].owner;
+        if (!owner || !owner->lane ||
+            owner->life != sim->shards[s].owner_life) {
+            sim_fail(sim, SIM_CHECK_OWNER, "shard %d has no owner", s);
+        }
+    }
+}
+
 void
 sim_check_end(struct sim *sim)
 {

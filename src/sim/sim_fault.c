@@ -26,6 +26,47 @@ draw_sizes(struct sim_profile *profile, struct odk_rand *rand)
 }
 
 void
+sim_profile_amounts(const struct sim_profile *profile,
+                    int64_t out[SIM_AMOUNT_COUNT])
+{
+    out[SIM_AMOUNT_COMMANDS] = profile->n_commands;
+    out[SIM_AMOUNT_KEYS] = profile->keys;
+    out[SIM_AMOUNT_SECONDS] = profile->storm_ms / 1000;
+    out[SIM_AMOUNT_PROCESSES] = profile->nodes;
+    out[SIM_AMOUNT_WORKERS] = profile->hands;
+    out[SIM_AMOUNT_CALL_FAULTS] = profile->point_every > 0;
+    out[SIM_AMOUNT_COMMIT_FAULTS] = profile->commit_permille > 0;
+    out[SIM_AMOUNT_WORLD_FAULTS] = profile->fault_every_ms > 0;
+    out[SIM_AMOUNT_WORKER_FAULTS] = profile->hand_every > 0;
+    out[SIM_AMOUNT_SKEW] = profile->has_skew;
+    out[SIM_AMOUNT_REFUSALS] = profile->is_refusing;
+}
+
+/* As drawn, but not more than was asked for. */
+static void
+trim(struct sim_profile *profile, const int64_t at_most[SIM_AMOUNT_COUNT])
+{
+    int64_t have[SIM_AMOUNT_COUNT];
+
+    sim_profile_amounts(profile, have);
+    for (int i = 0; i < SIM_AMOUNT_COUNT; i++) {
+        have[i] =
+            at_most[i] >= 0 && at_most[i] < have[i] ? at_most[i] : have[i];
+    }
+    profile->n_commands = have[SIM_AMOUNT_COMMANDS];
+    profile->keys = have[SIM_AMOUNT_KEYS];
+    profile->storm_ms = have[SIM_AMOUNT_SECONDS] * 1000;
+    profile->nodes = (int)have[SIM_AMOUNT_PROCESSES];
+    profile->hands = (int)have[SIM_AMOUNT_WORKERS];
+    profile->point_every *= (uint64_t)have[SIM_AMOUNT_CALL_FAULTS];
+    profile->commit_permille *= (uint64_t)have[SIM_AMOUNT_COMMIT_FAULTS];
+    profile->fault_every_ms *= have[SIM_AMOUNT_WORLD_FAULTS];
+    profile->hand_every *= (uint64_t)have[SIM_AMOUNT_WORKER_FAULTS];
+    profile->has_skew = have[SIM_AMOUNT_SKEW] > 0;
+    profile->is_refusing = have[SIM_AMOUNT_REFUSALS] > 0;
+}
+
+void
 sim_profile_draw(struct sim *sim)
 {
     struct odk_rand *rand = &sim->rand;
@@ -51,7 +92,10 @@ sim_profile_draw(struct sim *sim)
     profile->hand_every =
         sim_chance(rand, 400) ? 0 : pick(rand, 100, 500, 3000);
     profile->window = (size_t)pick(rand, 2, 10, 1000);
+    profile->keys = 14;
+    profile->misrouted_permille = pick(rand, 20, 20, 300);
     draw_sizes(profile, rand);
+    trim(profile, sim->options->at_most);
     sim->until_fault = 1 + sim_below(&sim->chaos, 2 * profile->point_every + 1);
     sim->until_hand_fault =
         1 + sim_below(&sim->chaos, 2 * profile->hand_every + 1);
@@ -205,6 +249,111 @@ clock_jumps(struct sim *sim, struct sim_node *node)
 }
 
 static void
+clock_mends(struct sim *sim, void *arg)
+{
+    struct sim_node *node = arg;
+
+    node->offset_ms = 0;
+    sim_trace(sim, "n%d's clock is right again", node->id);
+}
+
+/* Far outside of what is allowed, until somebody sets it. */
+static void
+clock_is_wrong(struct sim *sim, struct sim_node *node)
+{
+    if (sim->profile.has_skew) {
+        node->offset_ms = sim_between(&sim->chaos, -3600000, 3600000);
+        sim_trace(sim, "n%d's clock jumps to %+lld ms", node->id,
+                  (long long)node->offset_ms);
+        sim_after(sim, sim_between(&sim->chaos, 100, 15000), clock_mends, node);
+    }
+}
+
+/* An operator sets the group of the shards anywhere: nothing may come of it. */
+static void
+group_is_reset(struct sim *sim)
+{
+    int place = (int)sim_below(&sim->chaos, 2);
+    const struct sim_topic *topic = &sim->topics[place];
+    int32_t partition =
+        (int32_t)sim_below(&sim->chaos, (uint64_t)topic->partitions);
+    int64_t offset = sim_between(&sim->chaos, 0, topic->offset[partition]);
+
+    sim_trace(sim, "an operator resets %s/%d to %lld", topic->name, partition,
+              (long long)offset);
+    bus_mem_group_reset(sim->broker, "odradek", odk_str(topic->name), partition,
+                        offset);
+}
+
+/* An operator sets the workers back: they repeat, and no answer counts twice.
+ */
+static void
+workers_are_reset(struct sim *sim)
+{
+    int32_t partition = (int32_t)sim_below(&sim->chaos, 2);
+    int64_t committed = bus_mem_group_offset(
+        sim->broker, SIM_GROUP_WORKERS, ODK_STR(SIM_TOPIC_TASKS), partition);
+
+    if (committed > 0) {
+        int64_t offset = sim_between(&sim->chaos, 0, committed);
+        /* Kafka does it for a group without members only. */
+        for (int i = 0; i < sim->profile.hands; i++) {
+            sim_hand_kill(&sim->hands[i]);
+        }
+        sim->is_hand_disturbed = true;
+        sim_trace(sim, "an operator resets the workers of %d to %lld",
+                  partition, (long long)offset);
+        bus_mem_group_reset(sim->broker, SIM_GROUP_WORKERS,
+                            ODK_STR(SIM_TOPIC_TASKS), partition, offset);
+    }
+}
+
+/* Retention: what everybody has read goes. */
+static void
+retention(struct sim *sim)
+{
+    int32_t partition =
+        (int32_t)sim_below(&sim->chaos, (uint64_t)sim->profile.partitions);
+    bool is_result = sim_chance(&sim->chaos, 500);
+    struct store_shard row = {0};
+
+    if (store_mem_shard(sim->db, partition, &row)) {
+        int64_t next = is_result ? row.next_result : row.next_command;
+        sim_trace(sim, "%s/%d expires below %lld", sim->topics[is_result].name,
+                  partition, (long long)next);
+        bus_mem_truncate_head(sim->broker, odk_str(sim->topics[is_result].name),
+                              partition, next);
+    }
+}
+
+static void
+disk_is_full(struct sim *sim)
+{
+    odk_dur_ms ms = sim_between(&sim->chaos, 100, 10000);
+
+    sim_trace(sim, "the database's disk is full for %lld ms", (long long)ms);
+    sim->full_until = sim->now + ms;
+}
+
+/* What operators and retention do. */
+static void
+quiet_fault(struct sim *sim, uint64_t roll)
+{
+    /* A last act needs what was there before. */
+    bool is_last_act = sim->profile.is_losing || sim->profile.is_truncating;
+
+    if (roll < 25) {
+        disk_is_full(sim);
+    } else if (roll < 50 && !is_last_act) {
+        group_is_reset(sim);
+    } else if (roll < 75 && !is_last_act) {
+        retention(sim);
+    } else {
+        workers_are_reset(sim);
+    }
+}
+
+static void
 member_drops(struct sim *sim, const struct sim_node *node)
 {
     struct bus bus = node->bus;
@@ -228,8 +377,10 @@ node_fault(struct sim *sim, uint64_t roll)
         sim_node_close(node);
     } else if (roll < 75) {
         member_drops(sim, node);
-    } else {
+    } else if (roll < 90) {
         clock_jumps(sim, node);
+    } else {
+        clock_is_wrong(sim, node);
     }
 }
 
@@ -252,10 +403,12 @@ fault(struct sim *sim, void *arg)
         broker_down(sim);
     } else if (roll < 80) {
         db_down(sim);
-    } else if (roll < 90) {
+    } else if (roll < 85) {
         topic_fails(sim);
-    } else {
+    } else if (roll < 92) {
         fail_over(sim);
+    } else {
+        quiet_fault(sim, sim_below(&sim->chaos, 100));
     }
     sim_after(sim, sim_between(&sim->chaos, 1, 2 * sim->profile.fault_every_ms),
               fault, arg);

@@ -307,8 +307,9 @@ disturb(struct sim_node *node)
     } else if (roll < 50 && sim->depth < 3) {
         sim_node_pause(node, sim_between(&sim->chaos, 1, 400));
     } else if (roll < 65 && sim->depth < 2) {
-        sim_node_pause(node,
-                       sim_between(&sim->chaos, SIM_SESSION_MS + 1, 30000));
+        bool is_long = sim_chance(&sim->chaos, 100);
+        sim_node_pause(node, sim_between(&sim->chaos, SIM_SESSION_MS + 1,
+                                         is_long ? 600000 : 30000));
     } else if (roll < 75) {
         sim_trace(sim, "n%d loses its connection to the database", node->id);
         store_mem_disconnect(&node->store);

@@ -95,11 +95,13 @@ struct sim_profile {
     int32_t partitions;
     bool is_static; /**< members with instance ids */
     int64_t n_commands;
-    odk_dur_ms storm_ms;       /**< faults and load for so long, then calm */
-    uint64_t point_every;      /**< port calls between faults; 0: none */
-    uint64_t commit_permille;  /**< commits that fail in some way */
-    odk_dur_ms fault_every_ms; /**< faults of the world; 0: none */
-    bool is_refusing;          /**< the database refuses a value */
+    int64_t keys;                /**< workflow ids */
+    uint64_t misrouted_permille; /**< clients' records on a wrong partition */
+    odk_dur_ms storm_ms;         /**< faults and load for so long, then calm */
+    uint64_t point_every;        /**< port calls between faults; 0: none */
+    uint64_t commit_permille;    /**< commits that fail in some way */
+    odk_dur_ms fault_every_ms;   /**< faults of the world; 0: none */
+    bool is_refusing;            /**< the database refuses a value */
     bool has_skew;
     bool is_losing;     /**< ends with a fail-over that loses commits */
     bool is_truncating; /**< ends with a topic that lost its tail */
@@ -332,6 +334,7 @@ struct sim {
     struct store_mem_db *dbs[SIM_DBS_MAX];
     size_t n_dbs;
     struct store_mem_db *backup; /**< for a losing fail-over */
+    odk_time_ms full_until;      /**< the database's disk is full */
     bool is_db_down;
     bool is_losing; /**< commits were lost: the rest is another story */
     bool is_expecting_quarantine;
@@ -413,6 +416,9 @@ void sim_operator_start(struct sim *sim);
 /* ---- faults ---- */
 
 void sim_profile_draw(struct sim *sim);
+/** What the world has of each thing. */
+void sim_profile_amounts(const struct sim_profile *profile,
+                         int64_t out[SIM_AMOUNT_COUNT]);
 void sim_faults_start(struct sim *sim);
 void sim_faults_end(struct sim *sim);
 
@@ -420,6 +426,7 @@ void sim_faults_end(struct sim *sim);
 
 bool sim_is_done(struct sim *sim);
 void sim_check_end(struct sim *sim);
+void sim_check_owners(struct sim *sim, void *arg);
 void sim_check_lost(struct sim *sim);
 /** Takes one transition's entries. */
 void sim_saga_apply(struct sim *sim, struct sim_run *run, json_t *entries);

@@ -6,6 +6,8 @@
 #define ENTRIES_MAX 128
 
 struct sim_saga {
+    bool is_ordered; /**< its entries are undone from the last to the first */
+
     struct {
         int64_t entry;
         bool is_begun;
@@ -16,7 +18,42 @@ struct sim_saga {
 
     size_t n;
     int n_scheduled;
+    int64_t settling[ENTRIES_MAX]; /**< unknown outcomes that are waited for */
+    size_t n_settling;
 };
+
+static void
+settling_end(struct sim_saga *saga, int64_t entry)
+{
+    for (size_t i = 0; i < saga->n_settling; i++) {
+        if (saga->settling[i] == entry) {
+            saga->settling[i] = saga->settling[--saga->n_settling];
+            return;
+        }
+    }
+}
+
+static bool
+is_over(const struct sim_saga *saga, size_t at)
+{
+    return saga->entries[at].is_dropped || saga->entries[at].is_begun ||
+           saga->entries[at].n_done + saga->entries[at].n_skipped > 0;
+}
+
+/* In an order's one scope: the last registered is undone first. */
+static void
+check_turn(struct sim *sim, const struct sim_run *run,
+           const struct sim_saga *saga, size_t at)
+{
+    for (size_t i = at + 1; i < saga->n; i++) {
+        if (saga->is_ordered && !is_over(saga, i)) {
+            sim_fail(sim, SIM_CHECK_SAGA,
+                     "%.*s: entry %lld is undone before entry %lld",
+                     ODK_STR_ARG(run->key), (long long)saga->entries[at].entry,
+                     (long long)saga->entries[i].entry);
+        }
+    }
+}
 
 static int
 entry_find(const struct sim_saga *saga, int64_t entry)
@@ -34,8 +71,17 @@ on_scheduled(struct sim *sim, const struct sim_run *run, struct sim_saga *saga,
              int at)
 {
     saga->n_scheduled++;
+    if (saga->n_settling > 0) {
+        sim_fail(sim, SIM_CHECK_SAGA_OPEN,
+                 "%.*s: a compensation runs while the outcome of entry %lld is "
+                 "waited for",
+                 ODK_STR_ARG(run->key), (long long)saga->settling[0]);
+    }
     if (at < 0) {
         return;
+    }
+    if (!saga->entries[at].is_begun) {
+        check_turn(sim, run, saga, (size_t)at);
     }
     /* One that was under way goes on to its end. */
     if (saga->entries[at].is_dropped && !saga->entries[at].is_begun) {
@@ -56,6 +102,7 @@ on_pivot(struct sim_saga *saga)
     for (size_t i = 0; i < saga->n; i++) {
         saga->entries[i].is_dropped = true;
     }
+    saga->n_settling = 0;
 }
 
 static void
@@ -69,8 +116,15 @@ apply_entry(struct sim *sim, const struct sim_run *run, struct sim_saga *saga,
     if (odk_str_is(type, "CompensationRegistered")) {
         /* `entry` names the unknown one that it takes the place of. */
         odk_assert(saga->n < ENTRIES_MAX);
+        settling_end(saga, id);
         saga->entries[saga->n++].entry =
             json_integer_value(json_get(entry, "id"));
+    } else if (odk_str_is(json_str(json_get(entry, "fact")), "settling")) {
+        odk_assert(saga->n_settling < ENTRIES_MAX);
+        saga->settling[saga->n_settling++] = id;
+    } else if (odk_str_is(json_str(json_get(entry, "fact")), "settled") ||
+               odk_str_is(type, "CompensationStuck")) {
+        settling_end(saga, id);
     } else if (odk_str_is(type, "CompensationScheduled")) {
         on_scheduled(sim, run, saga, at);
     } else if (odk_str_is(type, "CompensationSucceeded") && at >= 0) {
@@ -88,6 +142,9 @@ sim_saga_apply(struct sim *sim, struct sim_run *run, json_t *entries)
 {
     if (!run->saga) {
         run->saga = sim_alloc(sim, sizeof(*run->saga));
+        *run->saga = (struct sim_saga){
+            .is_ordered =
+                run->machine == sim_flow_machine(sim, ODK_STR("order"), 1)};
     }
     for (size_t i = 0; i < json_array_size(entries); i++) {
         apply_entry(sim, run, run->saga, json_array_get(entries, i));

@@ -324,11 +324,15 @@ enum fate {
     FATE_FAILED,
     FATE_UNKNOWN, /**< not applied */
     FATE_ANSWER_LOST,
+    FATE_DISK_FULL,
 };
 
 static enum fate
 fate_draw(struct sim *sim)
 {
+    if (sim->now < sim->full_until) {
+        return FATE_DISK_FULL;
+    }
     if (sim->is_calm ||
         !sim_chance(&sim->chaos, sim->profile.commit_permille)) {
         return FATE_GOOD;
@@ -346,6 +350,8 @@ fate_set(struct sim_node *node, enum fate fate)
     } else if (fate == FATE_UNKNOWN) {
         sim_trace(node->sim, "n%d: the next commit is lost", node->id);
         store_mem_fail_next_commit(&node->store, ODK_EUNKNOWN_COMMIT);
+    } else if (fate == FATE_DISK_FULL) {
+        store_mem_fail_next_commit(&node->store, ODK_EAGAIN);
     } else if (fate == FATE_ANSWER_LOST) {
         sim_trace(node->sim, "n%d: the next commit's answer is lost", node->id);
         store_mem_lose_next_answer(&node->store);

@@ -9,6 +9,7 @@
  */
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,10 +20,13 @@
 
 #include "base/base.h"
 #include "sim/sim.h"
+#include "tests/sim/sim_mutants.h"
 
 #define STORY_LINES 80
 #define LINE_BYTES  400
 #define SEEDS_MAX   4096
+/* A mistake at a port is caught within so many. */
+#define PORT_MUTANT_SEEDS 40
 
 struct totals {
     uint64_t seed;    /**< being run */
@@ -34,6 +38,10 @@ struct totals {
     uint64_t virtual_ms;
     uint64_t quarantines;
     bool is_failed;
+    enum sim_check check; /**< that failed */
+    uint64_t n_failed;    /**< of a soak */
+    volatile sig_atomic_t is_stopping;
+    int64_t amounts[SIM_AMOUNT_COUNT];
 };
 
 struct args {
@@ -49,6 +57,10 @@ struct args {
     bool is_loud;
     bool is_caught; /**< success is a seed that fails */
     enum sim_mutant mutant;
+    int64_t at_most[SIM_AMOUNT_COUNT];
+    const char *failed_path; /**< where --soak keeps what failed */
+    bool is_soaking;
+    bool is_telling; /**< the story of a mutant, too */
 };
 
 static double
@@ -62,13 +74,39 @@ seconds(void)
 
 /* ---- one seed ---- */
 
-static void
-failure_print(const struct args *args, uint64_t seed, const char *problem)
+static bool
+has_mutant(const struct args *args)
 {
-    (void)fprintf(stderr, "seed %llu: %s\nrepeat: %s --seed %llu%s%s --trace\n",
-                  (unsigned long long)seed, problem, args->program,
-                  (unsigned long long)seed, args->mutant ? " --mutant " : "",
-                  args->mutant ? sim_mutant_name(args->mutant) : "");
+    return args->mutant || sim_code_mutant;
+}
+
+static const char *
+mutant_name(const struct args *args)
+{
+    return sim_code_mutant ? sim_code_mutants[sim_code_mutant - 1].name
+                           : sim_mutant_name(args->mutant);
+}
+
+static void
+failure_print(const struct args *args, uint64_t seed, const char *checker,
+              const char *problem)
+{
+    char at_most[400] = "";
+    size_t len = 0;
+
+    for (int i = 0; i < SIM_AMOUNT_COUNT; i++) {
+        if (args->at_most[i] >= 0) {
+            len += (size_t)snprintf(at_most + len, sizeof(at_most) - len,
+                                    " --at-most %s=%lld",
+                                    sim_amount_name((enum sim_amount)i),
+                                    (long long)args->at_most[i]);
+        }
+    }
+    (void)fprintf(
+        stderr, "seed %llu: %s: %s\nrepeat: %s --seed %llu%s%s%s --trace\n",
+        (unsigned long long)seed, checker, problem, args->program,
+        (unsigned long long)seed, has_mutant(args) ? " --mutant " : "",
+        has_mutant(args) ? mutant_name(args) : "", at_most);
 }
 
 static bool
@@ -78,9 +116,13 @@ seed_run(const struct args *args, uint64_t seed, struct totals *totals)
         .seed = seed,
         .mutant = args->mutant,
         .trace = args->is_traced ? stdout : NULL,
-        .story = args->is_traced || args->mutant ? NULL : stderr};
+        .story = args->is_traced || args->is_soaking ||
+                         (has_mutant(args) && !args->is_telling)
+                     ? NULL
+                     : stderr};
     struct sim_result result;
 
+    memcpy(options.at_most, args->at_most, sizeof(options.at_most));
     totals->seed = seed;
     sim_run(&options, &result);
     if (!result.is_failed && args->is_twice) {
@@ -101,6 +143,8 @@ seed_run(const struct args *args, uint64_t seed, struct totals *totals)
     totals->virtual_ms += (uint64_t)result.virtual_ms;
     totals->quarantines += result.quarantines;
     totals->is_failed = result.is_failed;
+    totals->check = result.check;
+    memcpy(totals->amounts, result.amounts, sizeof(totals->amounts));
     if (args->is_loud || args->is_traced) {
         (void)printf("seed %llu: hash %016llx, %llu events, %llu faults, %llu "
                      "transitions, %lld s\n",
@@ -112,7 +156,7 @@ seed_run(const struct args *args, uint64_t seed, struct totals *totals)
     }
     if (result.is_failed) {
         (void)fflush(stdout);
-        failure_print(args, seed, result.problem);
+        failure_print(args, seed, sim_check_name(result.check), result.problem);
     }
     return !result.is_failed;
 }
@@ -128,7 +172,7 @@ seeds_run(const struct args *args, struct totals *totals)
     }
     for (uint64_t seed = args->first;
          is_good && args->has_range && seed <= args->last; seed++) {
-        if (args->budget_s && seconds() >= end) {
+        if (totals->is_stopping || (args->budget_s && seconds() >= end)) {
             break;
         }
         is_good = seed_run(args, seed, totals);
@@ -185,6 +229,22 @@ story_of_death(const struct args *args, uint64_t seed)
     (void)child_wait(child);
 }
 
+static void
+totals_print(const struct totals *totals, double took)
+{
+    (void)printf("%llu seeds in %.1f s: %llu events, %llu faults, %llu runs, "
+                 "%llu transitions, %llu s of virtual time (%.0f a second), "
+                 "%llu last acts\n",
+                 (unsigned long long)totals->n_seeds, took,
+                 (unsigned long long)totals->events,
+                 (unsigned long long)totals->faults,
+                 (unsigned long long)totals->runs,
+                 (unsigned long long)totals->transitions,
+                 (unsigned long long)totals->virtual_ms / 1000,
+                 (double)totals->virtual_ms / 1000 / (took > 0 ? took : 1),
+                 (unsigned long long)totals->quarantines);
+}
+
 static int
 run(const struct args *args)
 {
@@ -204,25 +264,165 @@ run(const struct args *args)
     }
     int status = child_wait(child);
     if (!WIFEXITED(status) || (WEXITSTATUS(status) && !totals->is_failed)) {
-        if (!args->is_traced && !args->mutant) {
+        if (!args->is_traced && !has_mutant(args)) {
             story_of_death(args, totals->seed);
         }
-        failure_print(args, totals->seed, "the process died");
+        failure_print(args, totals->seed, "assertion", "the process died");
     }
-    double took = seconds() - started;
-    (void)printf("%llu seeds in %.1f s: %llu events, %llu faults, %llu runs, "
-                 "%llu transitions, %llu s of virtual time (%.0f a second), "
-                 "%llu last acts\n",
-                 (unsigned long long)totals->n_seeds, took,
-                 (unsigned long long)totals->events,
-                 (unsigned long long)totals->faults,
-                 (unsigned long long)totals->runs,
-                 (unsigned long long)totals->transitions,
-                 (unsigned long long)totals->virtual_ms / 1000,
-                 (double)totals->virtual_ms / 1000 / (took > 0 ? took : 1),
-                 (unsigned long long)totals->quarantines);
+    totals_print(totals, seconds() - started);
     int rc = WIFEXITED(status) ? WEXITSTATUS(status) : 2;
     return args->is_caught ? rc == 0 : rc;
+}
+
+/* ---- a failure made small ---- */
+
+static struct totals *
+totals_share(void)
+{
+    struct totals *totals = mmap(NULL, sizeof(*totals), PROT_READ | PROT_WRITE,
+                                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    return totals == MAP_FAILED ? NULL : totals;
+}
+
+/* Whether a seed fails likewise; one that dies has no checker. */
+static bool
+fails_alike(const struct args *args, uint64_t seed, int check)
+{
+    struct totals *totals = totals_share();
+
+    if (!totals) {
+        return false;
+    }
+    pid_t child = fork();
+    if (child == 0) {
+        (void)!freopen("/dev/null", "w", stdout);
+        (void)!freopen("/dev/null", "w", stderr);
+        (void)seed_run(args, seed, totals);
+        _exit(0);
+    }
+    int status = child_wait(child);
+    bool is_alike = check < 0 ? !WIFEXITED(status)
+                              : WIFEXITED(status) && totals->is_failed &&
+                                    (int)totals->check == check;
+    (void)munmap(totals, sizeof(*totals));
+    return is_alike;
+}
+
+/* Takes away what the failure does not need: nothing of a thing, then halves.
+ */
+static void
+shrink(struct args *args, uint64_t seed, int check, const int64_t *amounts)
+{
+    static const bool must_be_one[SIM_AMOUNT_COUNT] = {
+        [SIM_AMOUNT_COMMANDS] = true,
+        [SIM_AMOUNT_KEYS] = true,
+        [SIM_AMOUNT_SECONDS] = true,
+        [SIM_AMOUNT_PROCESSES] = true,
+        [SIM_AMOUNT_WORKERS] = true};
+
+    for (int i = SIM_AMOUNT_COUNT; i-- > 0;) {
+        int64_t low = must_be_one[i];
+        int64_t high = amounts[i];
+        /* The least first: what fails with little need not fail with more. */
+        for (int64_t at = low; low < high; at = low + (high - low) / 2) {
+            int64_t before = args->at_most[i];
+            args->at_most[i] = at;
+            if (fails_alike(args, seed, check)) {
+                high = at;
+            } else {
+                args->at_most[i] = before;
+                low = at + 1;
+            }
+        }
+    }
+}
+
+static void
+shrunk_tell(const struct args *args, uint64_t seed, bool has_died,
+            const struct totals *totals)
+{
+    struct args *small = calloc(1, sizeof(*small));
+
+    if (!small) {
+        return;
+    }
+    *small = *args;
+    small->is_twice = small->is_soaking = small->is_loud = false;
+    small->is_telling = true;
+    shrink(small, seed, has_died ? -1 : (int)totals->check, totals->amounts);
+    (void)fprintf(stderr, "---- seed %llu, shrunk ----\n",
+                  (unsigned long long)seed);
+    if (has_died) {
+        story_of_death(small, seed);
+        failure_print(small, seed, "assertion", "the process died");
+    } else {
+        struct totals again = {0};
+        (void)seed_run(small, seed, &again);
+    }
+    free(small);
+}
+
+/* ---- soak ---- */
+
+static struct totals *soaking; // NOLINT: a signal handler has no argument
+
+static void
+on_stop(int signal)
+{
+    (void)signal;
+    soaking->is_stopping = 1;
+}
+
+static void
+failed_keep(const struct args *args, uint64_t seed)
+{
+    FILE *out = fopen(args->failed_path, "a");
+
+    if (!out || fprintf(out, "%llu\n", (unsigned long long)seed) < 0 ||
+        fclose(out) != 0) {
+        (void)fprintf(stderr, "%s: cannot be written\n", args->failed_path);
+    }
+}
+
+/* Fresh seeds until SIGINT or SIGTERM; each failure is shrunk, told and kept.
+ */
+static int
+soak(struct args *args)
+{
+    struct sigaction action = {.sa_handler = on_stop};
+    double started = seconds();
+
+    soaking = totals_share();
+    if (!soaking) {
+        return 1;
+    }
+    (void)sigaction(SIGINT, &action, NULL);
+    (void)sigaction(SIGTERM, &action, NULL);
+    while (!soaking->is_stopping &&
+           (!args->budget_s || seconds() - started < (double)args->budget_s)) {
+        (void)fflush(stdout);
+        soaking->is_failed = false;
+        pid_t child = fork();
+        if (child == 0) {
+            seeds_run(args, soaking);
+            _exit(soaking->is_failed);
+        }
+        int status = child_wait(child);
+        bool has_died = !WIFEXITED(status);
+        if (has_died || soaking->is_failed) {
+            soaking->n_failed++;
+            failed_keep(args, soaking->seed);
+            shrunk_tell(args, soaking->seed, has_died, soaking);
+        }
+        args->first = soaking->seed + 1;
+    }
+    totals_print(soaking, seconds() - started);
+    (void)printf("%llu seeds failed%s%s\n",
+                 (unsigned long long)soaking->n_failed,
+                 soaking->n_failed ? ": " : "",
+                 soaking->n_failed ? args->failed_path : "");
+    return soaking->n_failed > 0;
 }
 
 /* ---- arguments ---- */
@@ -268,10 +468,32 @@ range_read(struct args *args, const char *text)
 static bool
 mutant_read(struct args *args, const char *name)
 {
+    for (int i = 0; name && sim_code_mutants[i].name; i++) {
+        if (strcmp(sim_code_mutants[i].name, name) == 0) {
+            sim_code_mutant = i + 1;
+            return true;
+        }
+    }
     for (int i = 1; name && i < SIM_MUTANT_COUNT; i++) {
         if (strcmp(sim_mutant_name((enum sim_mutant)i), name) == 0) {
             args->mutant = (enum sim_mutant)i;
             return true;
+        }
+    }
+    return false;
+}
+
+/* NAME=N, at most so much of it. */
+static bool
+amount_read(struct args *args, const char *text)
+{
+    size_t len = strcspn(text, "=");
+
+    for (int i = 0; i < SIM_AMOUNT_COUNT; i++) {
+        const char *name = sim_amount_name((enum sim_amount)i);
+        if (strlen(name) == len && strncmp(name, text, len) == 0) {
+            return text[len] == '=' &&
+                   odk_str_to_i64(odk_str(text + len + 1), &args->at_most[i]);
         }
     }
     return false;
@@ -295,6 +517,14 @@ value_read(struct args *args, const char *option, const char *value)
     }
     if (strcmp(option, "--mutant") == 0) {
         return mutant_read(args, value);
+    }
+    if (strcmp(option, "--at-most") == 0) {
+        return amount_read(args, value);
+    }
+    if (strcmp(option, "--soak") == 0) {
+        args->is_soaking = args->is_twice = true;
+        args->failed_path = value;
+        return true;
     }
     if (strcmp(option, "--budget") == 0 && number(value, &n)) {
         args->budget_s = (long)n;
@@ -321,12 +551,25 @@ args_read(struct args *args, int argc, char **argv)
             i++;
         }
     }
-    if (args->budget_s && !args->has_range) {
+    if ((args->budget_s || args->is_soaking) && !args->has_range) {
         args->has_range = true;
         args->first = (uint64_t)time(NULL) * 1000000;
         args->last = UINT64_MAX;
     }
     return args->n_seeds > 0 || args->has_range;
+}
+
+static void
+mutants_list(void)
+{
+    for (int i = 1; i < SIM_MUTANT_COUNT; i++) {
+        (void)printf("%s %d %s\n", sim_mutant_name((enum sim_mutant)i),
+                     PORT_MUTANT_SEEDS, sim_mutant_text((enum sim_mutant)i));
+    }
+    for (int i = 0; sim_code_mutants[i].name; i++) {
+        (void)printf("%s %d %s\n", sim_code_mutants[i].name,
+                     sim_code_mutants[i].seeds, sim_code_mutants[i].text);
+    }
 }
 
 int
@@ -335,7 +578,9 @@ main(int argc, char **argv)
     static const char usage[] =
         "usage: sim_run [--seed N]… [--seeds A..B] [--file PATH]\n"
         "               [--budget SECONDS] [--mutant NAME]\n"
-        "               [--trace] [--twice] [--loud] [--caught]\n";
+        "               [--at-most NAME=N]… [--trace] [--twice] [--loud]\n"
+        "               [--caught] [--soak FILE]\n"
+        "       sim_run --mutants\n";
     struct args *args = calloc(1, sizeof(*args));
     int rc = 2;
 
@@ -343,15 +588,16 @@ main(int argc, char **argv)
         return 2;
     }
     args->program = argv[0];
+    for (int i = 0; i < SIM_AMOUNT_COUNT; i++) {
+        args->at_most[i] = -1;
+    }
     if (args_read(args, argc, argv)) {
-        rc = run(args);
+        rc = args->is_soaking ? soak(args) : run(args);
+    } else if (argc == 2 && strcmp(argv[1], "--mutants") == 0) {
+        mutants_list();
+        rc = 0;
     } else {
         (void)fputs(usage, stderr);
-        for (int i = 1; i < SIM_MUTANT_COUNT; i++) {
-            (void)fprintf(stderr, "  mutant %s: %s\n",
-                          sim_mutant_name((enum sim_mutant)i),
-                          sim_mutant_text((enum sim_mutant)i));
-        }
     }
     free(args);
     return rc;
