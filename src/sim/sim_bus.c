@@ -97,6 +97,25 @@ sim_revoke_done(struct bus *bus, struct odk_err *err)
     return sim_point(node) ? bus_revoke_done(&node->bus, err) : dead(err);
 }
 
+/* What an earlier owner sent may still arrive; whoever owns the shard knows
+ * that it is parked. */
+static void
+check_parked(const struct sim_node *node, const struct bus_record *record)
+{
+    struct sim *sim = node->sim;
+    const struct sim_shard *shard =
+        record->shard >= 0 ? &sim->shards[record->shard] : NULL;
+    const struct sim_output *output =
+        shard ? sim_output_find(sim, record->shard, record->seq) : NULL;
+
+    if (output && output->is_void && !sim->is_losing && shard->owner == node &&
+        shard->owner_life == node->life) {
+        sim_fail(sim, SIM_CHECK_COMMITTED,
+                 "n%d sends number %llu of shard %d, which is parked", node->id,
+                 (unsigned long long)record->seq, record->shard);
+    }
+}
+
 static int
 sim_send(struct bus *bus, const struct bus_record *record, struct odk_err *err)
 {
@@ -105,6 +124,7 @@ sim_send(struct bus *bus, const struct bus_record *record, struct odk_err *err)
     if (!sim_point(node)) {
         return dead(err);
     }
+    check_parked(node, record);
     node->sim->is_dirty = true;
     return bus_send(&node->bus, record, err);
 }

@@ -299,7 +299,7 @@ sim_check_lost(struct sim *sim)
         struct store_shard row = {0};
         if (sim->shards[s].must_stop && !is_grown_again(sim, s) &&
             (!store_mem_shard(sim->db, s, &row) || !row.quarantine.ptr)) {
-            sim_fail(sim, SIM_CHECK_TIMER,
+            sim_fail(sim, SIM_CHECK_QUARANTINE,
                      "shard %d goes on though what it built on is lost", s);
         }
     }

@@ -216,6 +216,18 @@ release_sends(struct sim *sim, void *arg)
     }
 }
 
+/* What it sent in the meantime is lost with it. */
+static void
+dies_silent(struct sim *sim, void *arg)
+{
+    const struct life *life = arg;
+
+    (void)sim;
+    if (life->hand->life == life->number) {
+        sim_hand_kill(life->hand);
+    }
+}
+
 static void
 hold(struct sim_hand *hand, odk_dur_ms ms)
 {
@@ -231,7 +243,10 @@ hold(struct sim_hand *hand, odk_dur_ms ms)
     } else {
         bus_mem_hold_acks(hand->producer, true);
     }
-    sim_after(sim, ms, release_sends, life);
+    sim_after(sim, ms,
+              is_silent && sim_chance(&sim->chaos, 400) ? dies_silent
+                                                        : release_sends,
+              life);
 }
 
 static void

@@ -206,7 +206,7 @@ struct sim_output {
     int topic;
     int32_t partition;
     uint64_t hash;
-    bool is_void; /**< parked: never to appear again */
+    bool is_void; /**< parked: its owner sends it no more */
     bool is_seen;
 };
 

@@ -99,11 +99,6 @@ output_check(struct sim *sim, int topic, const struct bus_message *message,
                  "%s/%d/%lld: number %llu of shard %d is not committed",
                  sim->topics[topic].name, message->partition,
                  (long long)message->offset, (unsigned long long)seq, shard);
-    } else if (output->is_void) {
-        sim_fail(sim, SIM_CHECK_COMMITTED,
-                 "%s/%d/%lld: number %llu of shard %d was parked",
-                 sim->topics[topic].name, message->partition,
-                 (long long)message->offset, (unsigned long long)seq, shard);
     } else if (output->topic != topic ||
                output->partition != message->partition ||
                output->hash != sim_output_hash(message->key, message->value)) {

@@ -11,6 +11,7 @@ struct sim_saga {
     struct {
         int64_t entry;
         bool is_begun;
+        bool is_late;    /**< registered when its scope was over already */
         bool is_dropped; /**< by the Pivot */
         int n_done;      /**< succeeded, by a worker or by hand */
         int n_skipped;
@@ -71,7 +72,7 @@ on_scheduled(struct sim *sim, const struct sim_run *run, struct sim_saga *saga,
              int at)
 {
     saga->n_scheduled++;
-    if (saga->n_settling > 0) {
+    if (saga->n_settling > 0 && at >= 0 && !saga->entries[at].is_late) {
         sim_fail(sim, SIM_CHECK_SAGA_OPEN,
                  "%.*s: a compensation runs while the outcome of entry %lld is "
                  "waited for",
@@ -117,6 +118,8 @@ apply_entry(struct sim *sim, const struct sim_run *run, struct sim_saga *saga,
         /* `entry` names the unknown one that it takes the place of. */
         odk_assert(saga->n < ENTRIES_MAX);
         settling_end(saga, id);
+        saga->entries[saga->n].is_late =
+            odk_str_is(json_str(json_get(entry, "mode")), "LATE");
         saga->entries[saga->n++].entry =
             json_integer_value(json_get(entry, "id"));
     } else if (odk_str_is(json_str(json_get(entry, "fact")), "settling")) {
