@@ -55,7 +55,8 @@ sim_poll(struct bus *bus, odk_dur_ms wait_max, struct bus_batch *out,
         return dead(err);
     }
     *out = (struct bus_batch){0};
-    return bus_poll(&node->bus, 0, out, err);
+    /* An error is told once: not lost behind a second poll. */
+    return rc ? rc : bus_poll(&node->bus, 0, out, err);
 }
 
 static void
