@@ -670,9 +670,9 @@ ranges_ask(const struct admin *admin, const char *topic,
            struct bus_kafka_range *ranges, int32_t n, struct odk_err *err)
 {
     for (int32_t p = 0; p < n; p++) {
-        rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-            admin->client, topic, p, &ranges[p].start, &ranges[p].end,
-            rest_ms(admin));
+        rd_kafka_resp_err_t error =
+            kafka_range_ask(admin->client, topic, p, &ranges[p].start,
+                            &ranges[p].end, rest_ms(admin));
 
         if (error) {
             return odk_err_set(err, kafka_code(error), "range of %s/%d: %s",

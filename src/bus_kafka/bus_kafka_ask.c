@@ -169,6 +169,32 @@ asker(const struct kafka_bus *kafka)
     return kafka->producer ? kafka->producer : kafka->consumer;
 }
 
+/* librdkafka keeps who leads a partition for minutes, and asks whom it knows:
+ * after leaders have moved the question is put again with fresh metadata. */
+static bool
+is_leader_stale(rd_kafka_resp_err_t error)
+{
+    return error == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+           error == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           error == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
+}
+
+rd_kafka_resp_err_t
+kafka_range_ask(rd_kafka_t *client, const char *topic, int32_t partition,
+                int64_t *start, int64_t *end, int ms_max)
+{
+    int32_t n_partitions = 0;
+    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
+        client, topic, partition, start, end, ms_max);
+
+    if (is_leader_stale(error) &&
+        kafka_topic_ask(client, topic, ms_max, &n_partitions, NULL) == 0) {
+        error = rd_kafka_query_watermark_offsets(client, topic, partition,
+                                                 start, end, ms_max);
+    }
+    return error;
+}
+
 int
 kafka_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
                 int64_t *start, int64_t *end, struct odk_err *err)
@@ -181,7 +207,7 @@ kafka_log_range(struct bus *bus, struct odk_str topic, int32_t partition,
         return rc;
     }
     odk_assert(known);
-    rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
+    rd_kafka_resp_err_t error = kafka_range_ask(
         asker(kafka), known->name, partition, start, end, KAFKA_ASK_MS_MAX);
 
     if (error) {

@@ -150,6 +150,10 @@ int kafka_code(rd_kafka_resp_err_t error);
  * ODK_EAGAIN (no answer yet). */
 int kafka_topic_ask(rd_kafka_t *client, const char *name, int ms_max,
                     int32_t *n_partitions, struct odk_err *err) ODK_MUST_USE;
+/** First and next offset of a partition, asked of its leader as it is now. */
+rd_kafka_resp_err_t kafka_range_ask(rd_kafka_t *client, const char *topic,
+                                    int32_t partition, int64_t *start,
+                                    int64_t *end, int ms_max) ODK_MUST_USE;
 void kafka_note(const struct kafka_sink *sink, int severity, const char *text);
 
 /* bus_kafka_places.c */
