@@ -30,20 +30,6 @@ teardown(void **state)
     return 0;
 }
 
-static size_t
-replies(struct world *world, enum codec_reply_kind kind)
-{
-    struct codec_record record;
-    size_t n = world_read(world, REPLIES, CODEC_REPLY, 0, NULL);
-    size_t found = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        (void)world_read(world, REPLIES, CODEC_REPLY, i, &record);
-        found += record.reply.kind == kind;
-    }
-    return found;
-}
-
 static struct codec_reply
 last_reply(struct world *world)
 {
@@ -83,7 +69,7 @@ a_start_becomes_a_task_and_its_result_a_closed_reply(void **state)
     assert_true(odk_str_is(task.task.input, "{\"n\":1}"));
     assert_int_equal(task.task.attempt, 1);
     assert_int_equal(task.task.start_to_close_ms, 60000);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
     world_succeed(w, 0, "{\"ok\":true}");
     world_settle(w);
     struct codec_reply reply = last_reply(w);
@@ -121,7 +107,7 @@ a_second_result_is_ignored(void **state)
     world_succeed(w, 0, "1");
     world_succeed(w, 0, "2");
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_CLOSED), 1);
     assert_true(odk_str_is(last_reply(w).output, "1"));
     assert_int_equal(dead_letters(w, NULL), 0);
     assert_true(lane_stats(w->lanes[0])->ignored >= 1);
@@ -154,7 +140,7 @@ a_started_task_that_is_never_answered_times_out(void **state)
     world_settle(w);
     world_started(w, 0);
     world_pass(w, 59000);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 0);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_CLOSED), 0);
     world_pass(w, 10 * 60000);
     struct codec_reply reply = last_reply(w);
     assert_int_equal(reply.kind, CODEC_REPLY_KIND_CLOSED);
@@ -206,7 +192,7 @@ a_lost_answer_to_a_commit_applies_the_batch_once(void **state)
     world_pass(w, 10000);
     assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 1);
     assert_int_equal(store_mem_count(w->db).executions, 1);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
 }
 
 static void
@@ -221,12 +207,12 @@ an_owner_killed_before_it_published_is_replaced_by_one_that_does(void **state)
     world_kill(w, 0, 1); /* one of three records arrives */
     world_open(w, 0);
     assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 1);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
     assert_int_equal(
         world_read(w, LANE_TOPIC_HISTORY, CODEC_HISTORY_RECORD, 0, NULL), 1);
     world_succeed(w, 0, "{}");
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_CLOSED), 1);
 }
 
 static void
@@ -278,7 +264,7 @@ a_second_owner_takes_its_share_and_nothing_is_lost(void **state)
         world_succeed(w, i, "{}");
     }
     world_pass(w, 1000);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 100);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_CLOSED), 100);
     assert_true(lane_stats(w->lanes[0])->shards_owned == 2);
     assert_true(lane_stats(w->lanes[1])->shards_owned == 2);
 }
@@ -387,11 +373,11 @@ a_repeated_request_gets_the_same_answer_and_starts_nothing(void **state)
     world_settle(w);
     world_start(w, "w-1", "r-1");
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_ACCEPTED), 2);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_ACCEPTED), 2);
     assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 1);
     world_succeed(w, 0, "{}");
     world_settle(w);
-    assert_true(replies(w, CODEC_REPLY_KIND_CLOSED) >= 1);
+    assert_true(world_replies(w, CODEC_REPLY_KIND_CLOSED) >= 1);
 }
 
 static void
@@ -415,11 +401,11 @@ a_repeat_of_a_rejected_start_hears_nothing_of_the_run_in_its_way(void **state)
                    start.workflow_id);
         world_settle(w);
     }
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_REJECTED), 2);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_REJECTED), 2);
     world_started(w, 0);
     world_succeed(w, 0, "1");
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_CLOSED), 1);
 }
 
 static void
@@ -430,7 +416,7 @@ a_repeat_within_one_batch_starts_nothing(void **state)
     world_start(w, "w-1", "r-1");
     world_start(w, "w-1", "r-1");
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_ACCEPTED), 2);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_ACCEPTED), 2);
     assert_int_equal(store_mem_count(w->db).executions, 1);
 }
 
@@ -463,7 +449,7 @@ a_second_start_of_an_open_workflow_id_is_rejected(void **state)
     world_start(w, "w-1", NULL);
     world_start(w, "w-1", NULL);
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
     assert_true(odk_str_is(last_reply(w).code, "WorkflowAlreadyStarted"));
 }
 
@@ -483,7 +469,7 @@ terminate_existing_ends_the_open_run_and_starts_another(void **state)
     world_send(w, CODEC_START_WORKFLOW, &start, start.namespace,
                start.workflow_id);
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_CLOSED), 1);
     assert_int_equal(last_reply(w).status, CODEC_EXECUTION_STATUS_TERMINATED);
     assert_int_equal(store_mem_count(w->db).executions, 2);
     assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 2);
@@ -715,7 +701,7 @@ who_sent_a_command_with_a_bad_target_is_told(void **state)
                ODK_STR("another"));
     world_settle(w);
     assert_int_equal(dead_letters(w, NULL), 2);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_REJECTED), 2);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_REJECTED), 2);
 }
 
 /* The needle is in the state of one run only, not in the record that starts it.
@@ -752,7 +738,7 @@ a_value_that_the_database_refuses_stops_nobody_else(void **state)
     world_settle(w);
     assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 39);
     assert_int_equal(dead_letters(w, "Refused"), 1);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_REJECTED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_REJECTED), 1);
 }
 
 static void
@@ -779,101 +765,6 @@ a_shard_whose_refusals_are_refused_is_quarantined_and_the_others_go_on(
     assert_int_equal(lane_stats(w->lanes[0])->shards_quarantined, 1);
     size_t n = world_read(w, TASKS, CODEC_TASK, 0, NULL);
     assert_true(n > 0 && n < 38);
-}
-
-static void
-a_reply_to_a_topic_that_is_no_reply_topic_is_dropped(void **state)
-{
-    struct world *w = *state;
-    struct codec_start_workflow start;
-
-    codec_start_workflow_init(&start);
-    start.namespace = ODK_STR("default");
-    start.workflow_id = ODK_STR("w-1");
-    start.definition = ODK_STR("work");
-    start.has_reply = true;
-    start.reply =
-        (struct codec_reply_to){ODK_STR("odradek.commands"), 1, ODK_STR("c")};
-    world_send(w, CODEC_START_WORKFLOW, &start, start.namespace,
-               start.workflow_id);
-    start.workflow_id = ODK_STR("w-2");
-    start.reply = (struct codec_reply_to){ODK_STR("odradek.replies.none"), 1,
-                                          ODK_STR("c")};
-    world_send(w, CODEC_START_WORKFLOW, &start, start.namespace,
-               start.workflow_id);
-    start.workflow_id = ODK_STR("w-3");
-    start.reply = (struct codec_reply_to){ODK_STR(REPLIES), 99, ODK_STR("c")};
-    world_send(w, CODEC_START_WORKFLOW, &start, start.namespace,
-               start.workflow_id);
-    world_settle(w);
-    assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 3);
-    assert_int_equal(lane_stats(w->lanes[0])->replies_dropped, 3);
-    world_pass(w, 2000);
-    assert_int_equal(store_mem_count(w->db).outputs, 0);
-}
-
-static void
-a_task_without_its_topic_is_parked_with_its_reason(void **state)
-{
-    struct world *w = *state;
-    struct codec_start_workflow start;
-
-    (void)store_mem_define(
-        w->db, ODK_STR("default"), ODK_STR("lost"),
-        ODK_STR("{\"StartAt\":\"A\",\"States\":{\"A\":{\"Type\":\"Task\","
-                "\"Resource\":\"odradek:nowhere:work\",\"End\":true}}}"));
-    codec_start_workflow_init(&start);
-    start.namespace = ODK_STR("default");
-    start.workflow_id = ODK_STR("w-1");
-    start.definition = ODK_STR("lost");
-    world_send(w, CODEC_START_WORKFLOW, &start, start.namespace,
-               start.workflow_id);
-    world_start(w, "w-2", NULL);
-    world_settle(w);
-    const struct store_parked_write *parked = store_mem_parked(w->db, 0);
-    assert_non_null(parked);
-    assert_true(odk_str_is(parked->output.topic, "odradek.tasks.nowhere"));
-    assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 1);
-    world_pass(w, 2000);
-    assert_int_equal(store_mem_count(w->db).outputs, 0);
-}
-
-static void
-an_output_that_the_broker_refuses_is_parked_and_its_neighbours_are_not(
-    void **state)
-{
-    struct world *w = *state;
-
-    bus_mem_fail_topic(w->broker, ODK_STR(TASKS), ODK_EAUTH);
-    world_start(w, "w-1", NULL);
-    world_settle(w);
-    world_pass(w, 2000);
-    const struct store_parked_write *parked = store_mem_parked(w->db, 0);
-    assert_non_null(parked);
-    assert_true(odk_str_is(parked->output.topic, TASKS));
-    assert_null(store_mem_parked(w->db, 1));
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_ACCEPTED), 1);
-    assert_int_equal(
-        world_read(w, LANE_TOPIC_HISTORY, CODEC_HISTORY_RECORD, 0, NULL), 1);
-    bus_mem_fail_topic(w->broker, ODK_STR(TASKS), 0);
-    world_start(w, "w-2", NULL);
-    world_pass(w, 2000);
-    assert_int_equal(world_read(w, TASKS, CODEC_TASK, 0, NULL), 1);
-    world_pass(w, 2000);
-    assert_int_equal(store_mem_count(w->db).outputs, 0);
-}
-
-static void
-a_refused_history_record_quarantines_its_shard(void **state)
-{
-    struct world *w = *state;
-
-    bus_mem_fail_topic(w->broker, ODK_STR(LANE_TOPIC_HISTORY), ODK_ETOOBIG);
-    world_start(w, "w-1", NULL);
-    world_settle(w);
-    world_pass(w, 2000);
-    assert_int_equal(lane_stats(w->lanes[0])->shards_quarantined, 1);
-    assert_null(store_mem_parked(w->db, 0));
 }
 
 static void
@@ -905,10 +796,10 @@ a_result_under_another_workflow_id_is_ignored(void **state)
                  ODK_STR("default/other"), odk_buf_str(&bytes));
     odk_buf_release(&bytes);
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 0);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_CLOSED), 0);
     world_succeed(w, 0, "{}");
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 1);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_CLOSED), 1);
 }
 
 static void
@@ -959,7 +850,7 @@ a_result_with_a_forged_token_is_ignored(void **state)
                  ODK_STR("default/w-1"), odk_buf_str(&bytes));
     odk_buf_release(&bytes);
     world_settle(w);
-    assert_int_equal(replies(w, CODEC_REPLY_KIND_CLOSED), 0);
+    assert_int_equal(world_replies(w, CODEC_REPLY_KIND_CLOSED), 0);
     assert_int_equal(dead_letters(w, NULL), 0);
     assert_int_equal(lane_stats(w->lanes[0])->ignored, 1);
 }
@@ -1006,11 +897,6 @@ main(void)
         TEST(a_value_that_the_database_refuses_stops_nobody_else),
         TEST(
             a_shard_whose_refusals_are_refused_is_quarantined_and_the_others_go_on),
-        TEST(a_reply_to_a_topic_that_is_no_reply_topic_is_dropped),
-        TEST(a_task_without_its_topic_is_parked_with_its_reason),
-        TEST(
-            an_output_that_the_broker_refuses_is_parked_and_its_neighbours_are_not),
-        TEST(a_refused_history_record_quarantines_its_shard),
         TEST(a_result_under_another_workflow_id_is_ignored),
         TEST(a_request_conflict_that_nobody_hears_is_a_dead_letter),
         TEST(a_result_with_a_forged_token_is_ignored),

@@ -369,3 +369,18 @@ world_started(struct world *world, size_t index)
     append_record(world, LANE_TOPIC_RESULTS, CODEC_TASK_STARTED, &started,
                   key_of(key, task.task.namespace, task.task.workflow_id));
 }
+
+size_t
+world_replies(struct world *world, enum codec_reply_kind kind)
+{
+    struct codec_record record;
+    const char *topic = "odradek.replies.default";
+    size_t n = world_read(world, topic, CODEC_REPLY, 0, NULL);
+    size_t found = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        (void)world_read(world, topic, CODEC_REPLY, i, &record);
+        found += record.reply.kind == kind;
+    }
+    return found;
+}

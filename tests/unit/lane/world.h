@@ -64,6 +64,9 @@ void world_append(struct world *world, const char *topic, int32_t partition,
  */
 size_t world_read(struct world *world, const char *topic, enum codec_kind kind,
                   size_t index, struct codec_record *out);
+
+/** Replies of a kind on the default reply topic. */
+size_t world_replies(struct world *world, enum codec_reply_kind kind);
 /** Records of a topic with repeats. */
 size_t world_count_raw(const struct world *world, const char *topic);
 /** The value of a header of the last record of a topic; ptr NULL: absent. */
