@@ -110,14 +110,18 @@ kafka_run() {
     "$(kafka_java)" -Xmx256m -XX:TieredStopAtLevel=1 -Dodradek.log.level=warn "${KAFKA_OPTIONS[@]}" "$@"
 }
 
-# kafka_format HOME DIRECTORY: gives an empty data directory its cluster id.
+# kafka_cluster_id: a new one; one that began with a dash would be taken for an option.
+kafka_cluster_id() {
+    local id
+    id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c1-22)
+    printf 'O%s' "${id:1}"
+}
+
+# kafka_format HOME DIRECTORY [CLUSTER-ID]: gives an empty data directory its cluster id.
 kafka_format() {
     [ ! -e "$2/data/meta.properties" ] || return 0
     mkdir -p -- "$2/data"
-    local id
-    id=$(head -c 16 /dev/urandom | base64 | tr '+/' '-_' | cut -c1-22)
-    # An id that begins with a dash would be taken for an option.
-    kafka_run "$1" kafka.tools.StorageTool format -t "O${id:1}" -c "$2/server.properties" \
+    kafka_run "$1" kafka.tools.StorageTool format -t "${3:-$(kafka_cluster_id)}" -c "$2/server.properties" \
         >>"$2/kafka.log" 2>&1 || {
         log_show "$2/kafka.log" 0
         die "Kafka's data directory could not be formatted: $2/data" "Its log: $2/kafka.log"

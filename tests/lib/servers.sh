@@ -57,7 +57,19 @@ servers_sweep() {
         [ -f "$directory/owner.pid" ] && [ -O "$directory" ] || continue
         process_is_running "$directory/owner.pid" && continue
         say "servers of an earlier run that was killed: stopping $directory"
+        servers_sweep_cluster "$directory"
         ODRADEK_RUN_DIR=$directory/run "$ROOT/deploy/dev/down" --wipe
         rm -rf -- "$directory"
     done
+}
+
+# servers_sweep_cluster DIRECTORY: the parts of tests/chaos, each with its record and
+# one perhaps on a disk of its own.
+servers_sweep_cluster() {
+    local record
+    for record in "$1"/*/*.pid; do
+        [ ! -f "$record" ] || process_end "$record" 10 INT
+    done
+    [ ! -d "$1/shop" ] || ODRADEK_RUN_DIR=$1/shop "$ROOT/deploy/dev/down" --wipe
+    ! mountpoint -q "$1/postgres1" || umount "$1/postgres1"
 }
