@@ -63,7 +63,7 @@ class Desk:
                                   "isolation.level": "read_committed", "session.timeout.ms": 10000,
                                   "partition.assignment.strategy": "cooperative-sticky",
                                   **({"group.instance.id": instance} if instance else {})})
-        self.consumer.subscribe([TOPIC], on_assign=self.on_assign, on_revoke=self.on_revoke)
+        self.consumer.subscribe([TOPIC], on_assign=self.on_assign, on_revoke=self.on_revoke, on_lost=self.on_lost)
         self.marks = {}      # partition -> {shard: seq}, as of `next`
         self.next = {}       # partition -> offset to be committed
         self.failures = []
@@ -80,6 +80,13 @@ class Desk:
 
     def on_revoke(self, consumer, partitions):
         self.commit(asynchronous=False)
+        self.forget(consumer, partitions)
+
+    def on_lost(self, consumer, partitions):
+        """The group has given them to others: a commit would be refused, or wait for a coordinator that is gone."""
+        self.forget(consumer, partitions)
+
+    def forget(self, consumer, partitions):
         for place in partitions:
             self.next.pop(place.partition, None)
             self.marks.pop(place.partition, None)
