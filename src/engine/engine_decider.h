@@ -134,6 +134,8 @@ struct engine_decider {
                       const struct engine_result *result);
     void (*timer)(void *state, struct engine *engine, int32_t frame);
     void (*signal)(void *state, struct engine *engine, struct odk_str name);
+    /** Whether a line waits for a signal of this name now. */
+    bool (*awaits)(const void *state, struct odk_str name);
     /** The run ends: calls engine_note_unknown for what may be undone. */
     void (*abandon)(void *state, struct engine *engine);
     /** A rollback that the decider asked for is complete. */

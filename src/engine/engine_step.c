@@ -236,9 +236,14 @@ refuse_closed(struct engine *engine)
     return false;
 }
 
+/* One that is awaited is taken at once and needs no room. */
 static bool
 has_room_for(struct engine *engine, const struct engine_entry *signal)
 {
+    if (engine_is_running(engine) &&
+        engine->decider->awaits(engine->lines, signal->name)) {
+        return true;
+    }
     size_t bytes =
         signal->name.len + engine_texts_size(&engine->texts, signal->value);
 

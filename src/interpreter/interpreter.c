@@ -352,6 +352,7 @@ const struct engine_decider interpreter_decider = {
     .task_done = task_done,
     .timer = timer,
     .signal = interpreter_signal,
+    .awaits = interpreter_awaits,
     .rolled_back = interpreter_rolled_back,
     .abandon = interpreter_abandon,
     .register_late = interpreter_register_late,

@@ -344,6 +344,7 @@ extern const struct interpreter_events interpreter_events[8];
 /** A signal that some line waits for. */
 void interpreter_signal(void *state, struct engine *engine,
                         struct odk_str name);
+bool interpreter_awaits(const void *state, struct odk_str name);
 
 /* Sagas (saga.md). */
 

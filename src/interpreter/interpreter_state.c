@@ -282,18 +282,35 @@ wait_signal(struct interpreter_work *work, json_t *input)
     take_signal(work->in, work->engine, work->frame);
 }
 
+/* The first line that waits for a signal of the name, or -1. */
+static int32_t
+waiting_line(const struct interpreter *in, struct odk_str name)
+{
+    for (int32_t i = 0; i < in->n_lines; i++) {
+        const struct interpreter_line *line = &in->lines[i];
+
+        if (line->is_used && line->phase == INTERPRETER_SIGNAL &&
+            odk_str_eq(line->signal, name)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+bool
+interpreter_awaits(const void *state, struct odk_str name)
+{
+    return waiting_line(state, name) >= 0;
+}
+
 void
 interpreter_signal(void *state, struct engine *engine, struct odk_str name)
 {
     struct interpreter *in = state;
+    int32_t frame = waiting_line(in, name);
 
-    for (int32_t i = 0; i < in->n_lines; i++) {
-        const struct interpreter_line *line = &in->lines[i];
-        if (line->is_used && line->phase == INTERPRETER_SIGNAL &&
-            odk_str_eq(line->signal, name)) {
-            take_signal(in, engine, i);
-            return;
-        }
+    if (frame >= 0) {
+        take_signal(in, engine, frame);
     }
 }
 
