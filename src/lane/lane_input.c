@@ -278,46 +278,35 @@ target_is_good(const struct target *target, struct lane_input *out)
     return true;
 }
 
-/* What a repeat must have in common with the first: all but the reply address
- * and the origin. */
-static void
-digest_command(struct lane *lane, struct lane_input *out)
+/* Takes the reply address and the origin out of a command; false: it is none.
+ */
+static bool
+strip(struct codec_record *bare)
 {
-    struct codec_record bare = out->record;
-
-    odk_buf_clear(&lane->scratch);
-    odk_buf_put_cstr(&lane->scratch, codec_kind_name(bare.kind));
-    switch (bare.kind) {
+    switch (bare->kind) {
     case CODEC_START_WORKFLOW:
-        bare.start_workflow.has_reply = bare.start_workflow.has_source = false;
-        codec_start_workflow_encode(&bare.start_workflow, &lane->scratch);
-        break;
+        bare->start_workflow.has_reply = bare->start_workflow.has_source =
+            false;
+        return true;
     case CODEC_SIGNAL_WORKFLOW:
-        bare.signal_workflow.has_reply = bare.signal_workflow.has_source =
+        bare->signal_workflow.has_reply = bare->signal_workflow.has_source =
             false;
-        codec_signal_workflow_encode(&bare.signal_workflow, &lane->scratch);
-        break;
+        return true;
     case CODEC_CANCEL_WORKFLOW:
-        bare.cancel_workflow.has_reply = bare.cancel_workflow.has_source =
+        bare->cancel_workflow.has_reply = bare->cancel_workflow.has_source =
             false;
-        codec_cancel_workflow_encode(&bare.cancel_workflow, &lane->scratch);
-        break;
+        return true;
     case CODEC_TERMINATE_WORKFLOW:
-        bare.terminate_workflow.has_reply = bare.terminate_workflow.has_source =
-            false;
-        codec_terminate_workflow_encode(&bare.terminate_workflow,
-                                        &lane->scratch);
-        break;
+        bare->terminate_workflow.has_reply =
+            bare->terminate_workflow.has_source = false;
+        return true;
     case CODEC_RESOLVE_COMPENSATION:
-        bare.resolve_compensation.has_reply =
-            bare.resolve_compensation.has_source = false;
-        codec_resolve_compensation_encode(&bare.resolve_compensation,
-                                          &lane->scratch);
-        break;
+        bare->resolve_compensation.has_reply =
+            bare->resolve_compensation.has_source = false;
+        return true;
     case CODEC_OPERATE_OUTPUT:
-        bare.operate_output.has_reply = false;
-        codec_operate_output_encode(&bare.operate_output, &lane->scratch);
-        break;
+        bare->operate_output.has_reply = false;
+        return true;
     case CODEC_BINDING_PUBLISHED:
     case CODEC_CANCEL_TASK:
     case CODEC_DEFINITION_PUBLISHED:
@@ -330,8 +319,24 @@ digest_command(struct lane *lane, struct lane_input *out)
     case CODEC_TASK_HEARTBEAT:
     case CODEC_TASK_STARTED:
     case CODEC_TASK_SUCCEEDED:
+        return false;
+    }
+    return false;
+}
+
+/* What a repeat must have in common with the first: all but the reply address
+ * and the origin, in whatever version of the schema it comes. */
+static void
+digest_command(struct lane *lane, struct lane_input *out)
+{
+    struct codec_record bare = out->record;
+
+    if (!strip(&bare)) {
         return;
     }
+    odk_buf_clear(&lane->scratch);
+    /* The members of the union begin at one place. */
+    codec_content(bare.kind, &bare.start_workflow, &lane->scratch);
     odk_sha256(odk_buf_str(&lane->scratch), ODK_STR(""), out->digest);
 }
 
